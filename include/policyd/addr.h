@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * addr.h - IP addresses and networks as values. IPv4 lives in the v4-mapped range (RFC 4291 2.5.5.2),
+ * so that one comparison serves both families.
+ */
+#ifndef POLICYD_ADDR_H
+#define POLICYD_ADDR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policyd/err.h"
+#include "policyd/span.h"
+
+struct ip {
+	uint8_t byte[16]; /* network order; IPv4 as ::ffff:a.b.c.d */
+};
+
+struct ip_net {
+	struct ip base; /* host bits are zero */
+	uint8_t bits;   /* 0 to 128, counted in the 16-byte form: 192.0.2.0/24 has 120 */
+};
+
+#define IP_TEXT_SIZE 46
+
+/* Dotted quad or RFC 4291 text, without brackets or zone. 0 or -EINVAL. */
+MUST_CHECK int ip_parse(struct span text, struct ip *ret);
+bool ip_is_v4(const struct ip *ip);
+/* 127/8 and ::1. */
+bool ip_is_loopback(const struct ip *ip);
+const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE]);
+
+/* "192.0.2.0/24", "2001:db8::/48", or an address alone. 0; -EINVAL; -ERANGE when host bits are set. */
+MUST_CHECK int ip_net_parse(struct span text, struct ip_net *ret);
+bool ip_net_has(const struct ip_net *net, const struct ip *ip);
+
+#endif

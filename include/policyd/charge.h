@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * charge.h - the port to whoever has the last word on a charge: this process alone, or a store shared
+ * by several servers. The engine asks; the answer comes at once as the return value, or later through
+ * engine_resume() with the charge's id. Both ways run through the same code.
+ *
+ * A back end may answer late, twice, out of order or never: the engine has a deadline, and ids that wait
+ * no longer are ignored and counted. A back end must treat give_back of an id it refused, or never saw,
+ * as nothing.
+ */
+#ifndef POLICYD_CHARGE_H
+#define POLICYD_CHARGE_H
+
+#include <stdint.h>
+
+#include "policyd/clock.h"
+#include "policyd/config.h"
+#include "policyd/limits.h"
+
+struct charge_item {
+	uint32_t ring;   /* of the plan */
+	uint32_t amount;
+};
+
+struct charge {
+	uint64_t id; /* unique in this process's life; with a node id, an operation id (semantics 29) */
+	struct span account;
+	const struct limits_plan *plan;
+	unsigned n;
+	struct charge_item item[CONFIG_LIMITS_MAX];
+};
+
+enum charge_answer { CHARGE_GRANTED, CHARGE_REFUSED, CHARGE_TIMEOUT, CHARGE_PENDING };
+
+struct charge_port {
+	/* All items or none. PENDING: the answer comes through engine_resume(). Never TIMEOUT. */
+	enum charge_answer (*ask)(void *ctx, const struct charge *charge, struct now now);
+	/* A granted charge that nobody used, or whose message was given up. */
+	void (*give_back)(void *ctx, const struct charge *charge, struct now now);
+	void *ctx;
+	int64_t deadline_us; /* for a pending answer */
+};
+
+/* The embedded back end: what fits the local rings is granted at once. */
+extern const struct charge_port charge_local;
+
+#endif

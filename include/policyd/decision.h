@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * decision.h - the record of one verdict that was not a plain pass: what the log line, the store's row
+ * and policyctl why show.
+ */
+#ifndef POLICYD_DECISION_H
+#define POLICYD_DECISION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policyd/clock.h"
+#include "policyd/request.h"
+#include "policyd/verdict.h"
+
+/* Foreign text is copied and cut at these sizes (a record, not evidence). */
+struct decision {
+	char reference[REFERENCE_SIZE];
+	wall_t at;
+	enum stage stage;
+	enum action action;
+	bool observed; /* an observe rule: this is what would have been answered */
+	char rule[64];
+	char text[VERDICT_TEXT_MAX + 1];
+	uint32_t used, limit; /* of the rule; both 0 where there is none */
+	wall_t room_at;       /* when room returns; 0 when that has no meaning */
+	char account[336];
+	char instance[64];
+	char queue_id[32];
+	char client[46];
+	char sender[256];
+	char recipient[256];
+};
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * engine.h - the decision, from request to verdict. Pure: no descriptor, no clock, no randomness of its
+ * own, no log. Time comes in with each call, chance as a seed; what should happen elsewhere comes out as
+ * effects, to be fetched after the reply.
+ *
+ *	r = engine_begin(e, conn, &request, now, &verdict, &ticket);
+ *	if (r == ENGINE_DONE) send(reply_format(&verdict));
+ *	else                  stop reading conn until an EFFECT_REPLY names it, or engine_resume() answers
+ *	while (engine_effect(e, &effect)) carry_out(&effect);
+ *
+ * One request, one direction: subject -> standing -> limits peek -> strongest action -> charge. A message
+ * is one transaction, found by (peer, instance), so that retries and identical queries cost nothing.
+ */
+#ifndef POLICYD_ENGINE_H
+#define POLICYD_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policyd/account.h"
+#include "policyd/charge.h"
+#include "policyd/config.h"
+#include "policyd/decision.h"
+#include "policyd/event.h"
+#include "policyd/request.h"
+#include "policyd/verdict.h"
+
+struct engine;
+
+struct engine_setup {
+	struct config *config;           /* a reference is taken */
+	const struct charge_port *charge; /* outlives the engine */
+	uint64_t seed[2];                /* hash keys and references come from here */
+};
+
+struct engine *engine_new(const struct engine_setup *setup);
+void engine_free(struct engine *e);
+
+/* A new snapshot for requests that begin from now on; counters stay. */
+void engine_configure(struct engine *e, struct config *config);
+
+/*
+ * A policy connection. listener: its configured address, which together with server_port tells apart
+ * places in Postfix that ask at different stages (semantics 9). peer: the asking host; NULL for a unix
+ * socket, which counts as the same peer as loopback. 0 is no connection: requests of a plain replay.
+ */
+typedef uint32_t engine_conn;
+engine_conn engine_conn_open(struct engine *e, struct span listener, const struct ip *peer);
+/* Its open message is given up unless it comes back within lost_connection_grace; its ticket is void. */
+void engine_conn_close(struct engine *e, engine_conn conn, struct now now);
+
+enum engine_result {
+	ENGINE_DONE,  /* *ret is the verdict */
+	ENGINE_WAIT,  /* *ret_ticket: the charge's id; one at a time for a connection */
+	ENGINE_STALE, /* engine_resume only: nobody waits for that ticket; nothing to do */
+};
+
+MUST_CHECK enum engine_result engine_begin(struct engine *e, engine_conn conn,
+	const struct request *request, struct now now, struct verdict *ret, uint64_t *ret_ticket);
+
+/*
+ * The charge port's late answer. DONE: send *ret on *ret_conn. STALE: late, repeated or unknown (a
+ * grant that nobody waits for has been given back).
+ */
+MUST_CHECK enum engine_result engine_resume(struct engine *e, uint64_t ticket,
+	enum charge_answer answer, struct now now, struct verdict *ret, engine_conn *ret_conn);
+
+/* Deadlines, lapses, grace periods, forgetting. Call when engine_next_due() has come; often is fine. */
+void engine_tick(struct engine *e, struct now now);
+mono_t engine_next_due(const struct engine *e);
+/* An orderly stop: every waiting ticket is decided locally now, as EFFECT_REPLY. */
+void engine_drain(struct engine *e, struct now now);
+
+/* Applies a durable change that has been committed (or loaded). */
+void engine_apply(struct engine *e, const struct event *event, struct now now);
+
+struct effect {
+	enum {
+		EFFECT_DECISION, /* not a plain pass: log it, store it */
+		EFFECT_REPLY,    /* a verdict for a connection that waited */
+		EFFECT_STAGE,    /* what is known of the stages asked has changed: tell the operator */
+	} kind;
+	const struct decision *decision; /* valid until the next call into the engine */
+	bool keep;                       /* DECISION: false: one of too many, log only */
+	engine_conn conn;
+	struct verdict verdict;
+	char text[160]; /* STAGE */
+};
+/* Takes the next effect; false when there is none. */
+bool engine_effect(struct engine *e, struct effect *ret);
+
+/* ---- views, for the desk: they make nothing and change nothing ---- */
+
+struct engine_limit_view {
+	const struct config_limit *config; /* valid until the next engine_configure() */
+	uint32_t used, reserved;           /* used includes what is reserved */
+	bool next_fits;                    /* one more would pass this rule */
+	mono_t room_at;                    /* MONO_NEVER: not by waiting alone */
+};
+
+struct engine_account_view {
+	struct account_name name;
+	bool is_known;
+	mono_t last_seen;               /* when known */
+	const struct standing *standing; /* NULL, or valid until the next call into the engine */
+	unsigned open_messages;
+	size_t limits;
+	struct engine_limit_view limit[CONFIG_LIMITS_MAX];
+	/* What the next RCPT would get, by standing and limits. */
+	struct verdict next;
+};
+/* 0, or -EINVAL (no name of an account; err). Unknown accounts are shown as such. */
+MUST_CHECK int engine_account(struct engine *e, struct span typed, struct now now,
+	struct engine_account_view *ret, struct errbuf *err);
+
+/* The last decisions in memory, newest first: each(ctx, decision) until it returns false. */
+void engine_decisions(struct engine *e, bool (*each)(void *ctx, const struct decision *d), void *ctx);
+
+/* Accounts by what they used most of, in slices so that no call takes long. */
+struct engine_top_row {
+	struct table_ref account;
+	uint32_t used;   /* the fullest ring of the unit asked for, in that unit */
+	uint32_t limit;  /* of the tightest enforced rule on it, 0 when there is none */
+	bool suspended;
+};
+struct engine_top {
+	enum unit unit;
+	uint32_t cursor; /* begin with 0 */
+	size_t n, max;   /* max: at most 100 */
+	struct engine_top_row row[100];
+};
+/* Looks at the next slice; true when all have been seen. row is sorted, highest first. */
+bool engine_top_step(struct engine *e, struct engine_top *top, struct now now);
+/* The account's key, or an empty span when it has gone. */
+struct span engine_account_key(struct engine *e, struct table_ref ref);
+
+struct engine_figures {
+	struct accounts_figures accounts;
+	size_t messages, connections, tickets;
+};
+void engine_figures(const struct engine *e, struct engine_figures *ret);
+const struct config *engine_config(const struct engine *e);
+
+#endif

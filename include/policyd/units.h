@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * units.h - durations, sizes and rates as people write them: "90s", "4h", "14d", "10M", "200/1h".
+ */
+#ifndef POLICYD_UNITS_H
+#define POLICYD_UNITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policyd/err.h"
+#include "policyd/span.h"
+
+/* N allowed in any window of window_us; the window is 1 minute to 31 days (semantics 14a). */
+struct rate {
+	uint32_t n;        /* RATE_UNLIMITED: no limit */
+	int64_t window_us; /* 0 when unlimited */
+};
+#define RATE_UNLIMITED UINT32_MAX
+
+/* A whole number and one of ms s m h d w ("0" alone is fine too). 0 or -EINVAL with a hint. */
+MUST_CHECK int duration_parse(struct span text, int64_t *ret_us, struct errbuf *err);
+/* A whole number of bytes, with k M G for powers of 1024. 0 or -EINVAL with a hint. */
+MUST_CHECK int size_parse(struct span text, uint64_t *ret_bytes, struct errbuf *err);
+/* "200/1h" or "unlimited". 0 or -EINVAL with a hint (a bare number has no window). */
+MUST_CHECK int rate_parse(struct span text, struct rate *ret, struct errbuf *err);
+
+/* The shortest exact form: "1h", "90s", "0s". */
+#define DURATION_TEXT_SIZE 24
+const char *duration_format(int64_t us, char buf[DURATION_TEXT_SIZE]);
+/* "200/1h" or "unlimited". */
+#define RATE_TEXT_SIZE 40
+const char *rate_format(const struct rate *rate, char buf[RATE_TEXT_SIZE]);
+
+#endif
