@@ -2,10 +2,10 @@
 /*
  * account.h - THE bounded table of accounts: who we know, and what hangs on each.
  *
- * An account has a name, parts (memory that another module hangs on it: limits hangs its rings), and, for
- * a few, a standing (suspended until, by whom, why). Each kind of name has its own quota, so that forged
- * addresses cannot crowd out logins. An account with a standing or with an unfinished message is pinned:
- * it is never evicted.
+ * An account has a name, parts (memory that another module hangs on it: limits hangs its rings),
+ * and, for a few, a standing (suspended until, by whom, why). Each kind of name has its own quota,
+ * so that forged addresses cannot crowd out logins. An account with a standing or with an
+ * unfinished message is pinned: it is never evicted.
  */
 #ifndef POLICYD_ACCOUNT_H
 #define POLICYD_ACCOUNT_H
@@ -28,7 +28,7 @@ struct account_part_row {
 	void (*free)(void *part);
 	/* Bytes held at the slot, for the memory figures. */
 	size_t (*bytes)(const void *part);
-	/* True when the part holds nothing that still matters at mono: the account may be forgotten. */
+	/* True when nothing in it matters any more at mono: the account may be forgotten. */
 	bool (*is_idle)(const void *part, mono_t mono);
 };
 
@@ -41,8 +41,8 @@ struct standing {
 
 struct account {
 	struct table_node node;
-	uint32_t pins;       /* unfinished messages that hold a reservation here */
-	uint32_t touched_s;  /* monotonic second of the last request */
+	uint32_t pins;      /* unfinished messages that hold a reservation here */
+	uint32_t touched_s; /* monotonic second of the last request */
 	struct standing *standing;
 	void *part[PART_COUNT];
 };
@@ -80,11 +80,11 @@ const struct standing *account_standing(const struct account *account, wall_t wa
  * The one function that applies a durable change to memory. Makes the account when it was never
  * seen. Applying an event twice changes nothing more.
  */
-void account_apply(struct accounts *a, const struct event *event, mono_t mono);
+void account_apply(struct accounts *a, const struct policy_event *event, mono_t mono);
 
 /*
- * Looks at up to budget old entries: forgets those whose parts are all idle, and standings that ended.
- * Called often with a small budget; returns how many went.
+ * Looks at up to budget old entries: forgets those whose parts are all idle, and standings that
+ * ended. Called often with a small budget; returns how many went.
  */
 size_t accounts_sweep(struct accounts *a, struct now now, size_t budget);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * addr.h - IP addresses and networks as values. IPv4 lives in the v4-mapped range (RFC 4291 2.5.5.2),
- * so that one comparison serves both families.
+ * addr.h - IP addresses and networks as values. IPv4 lives in the v4-mapped range (RFC
+ * 4291 2.5.5.2), so that one comparison serves both families.
  */
 #ifndef POLICYD_ADDR_H
 #define POLICYD_ADDR_H
@@ -30,7 +30,7 @@ bool ip_is_v4(const struct ip *ip);
 bool ip_is_loopback(const struct ip *ip);
 const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE]);
 
-/* "192.0.2.0/24", "2001:db8::/48", or an address alone. 0; -EINVAL; -ERANGE when host bits are set. */
+/* "192.0.2.0/24", "2001:db8::/48", or an address alone. 0; -EINVAL; -ERANGE: host bits are set. */
 MUST_CHECK int ip_net_parse(struct span text, struct ip_net *ret);
 bool ip_net_has(const struct ip_net *net, const struct ip *ip);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * charge.h - the port to whoever has the last word on a charge: this process alone, or a store shared
- * by several servers. The engine asks; the answer comes at once as the return value, or later through
- * engine_resume() with the charge's id. Both ways run through the same code.
+ * charge.h - the port to whoever has the last word on a charge: this process alone, or a store
+ * shared by several servers. The engine asks; the answer comes at once as the return value, or
+ * later through engine_resume() with the charge's id. Both ways run through the same code.
  *
- * A back end may answer late, twice, out of order or never: the engine has a deadline, and ids that wait
- * no longer are ignored and counted. A back end must treat give_back of an id it refused, or never saw,
- * as nothing.
+ * A back end may answer late, twice, out of order or never: the engine has a deadline, and ids that
+ * wait no longer are ignored and counted. A back end must treat give_back of an id it refused, or
+ * never saw, as nothing.
  */
 #ifndef POLICYD_CHARGE_H
 #define POLICYD_CHARGE_H
@@ -18,12 +18,12 @@
 #include "policyd/limits.h"
 
 struct charge_item {
-	uint32_t ring;   /* of the plan */
+	uint32_t ring; /* of the plan */
 	uint32_t amount;
 };
 
 struct charge {
-	uint64_t id; /* unique in this process's life; with a node id, an operation id (semantics 29) */
+	uint64_t id; /* unique in this process's life (with a node's id: semantics 29) */
 	struct span account;
 	const struct limits_plan *plan;
 	unsigned n;

@@ -2,8 +2,8 @@
 /*
  * config.h - the configuration: libconfig text in, one immutable snapshot out.
  *
- * A snapshot is never changed after config_load(); a reload makes another one. Whoever works with it
- * for longer than a call holds a reference. Every setting is a row of setting.def.
+ * A snapshot is never changed after config_load(); a reload makes another one. Whoever works with
+ * it for longer than a call holds a reference. Every setting is a row of setting.def.
  *
  *	struct config *config;
  *	struct config_report *report = config_report_new();
@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #include "policyd/addr.h"
-#include "policyd/err.h"
 #include "policyd/choice.def"
+#include "policyd/err.h"
 #include "policyd/setting.def"
 #include "policyd/units.h"
 #include "policyd/verdict.h"
@@ -42,7 +42,7 @@ const char *key_name(enum key key);
 const char *mode_name(enum mode mode);
 const char *commit_name(enum commit commit);
 
-/* Where a group stands in the files, for explain and messages. file lives as long as the snapshot. */
+/* Where a group stands in the files; file lives as long as the snapshot. */
 struct config_place {
 	const char *file;
 	unsigned line;
@@ -76,9 +76,13 @@ struct config_strings {
 #define FIELD_SECTION_state(name)      struct config_state name;
 #define FIELD_SECTION_control(name)    struct config_control name;
 #define FIELD_SECTION_record(name)     struct config_record name;
-#define FIELD_LIST_listen(name)        struct config_listen *name; size_t name##_n;
-#define FIELD_LIST_limit(name)         struct config_limit *name; size_t name##_n;
-#define FIELD_LATER(name)              bool name;
+#define FIELD_LIST_listen(name)                                                                    \
+	struct config_listen *name;                                                                \
+	size_t name##_n;
+#define FIELD_LIST_limit(name)                                                                     \
+	struct config_limit *name;                                                                 \
+	size_t name##_n;
+#define FIELD_LATER(name)                                  bool name;
 #define FIELD(type, name, preset, low, high, reload, text) FIELD_##type(name)
 
 /* clang-format off */
@@ -100,21 +104,21 @@ struct config_report {
 	struct config_line {
 		char *text; /* "file:line: message", ready to print */
 		bool error; /* else a warning */
-	} *line;
+	} * line;
 };
 struct config_report *config_report_new(void);
 void config_report_free(struct config_report *report);
 
 struct config_source {
-	const char *path;        /* the main file; conf.d/ *.conf beside it is read after it, sorted */
-	const char *const *set;  /* "dotted.path=value" each, applied last; may be NULL */
+	const char *path; /* the main file; conf.d/ *.conf beside it is read after it, sorted */
+	const char *const *set; /* "dotted.path=value" each, applied last; may be NULL */
 	size_t set_n;
 };
 
 /*
- * Reads, checks everything and reports all errors at once. 0: *ret is a snapshot with one reference.
- * -EINVAL: at least one error, all of them in report. Other negatives: the file could not be read,
- * also in report.
+ * Reads, checks everything and reports all errors at once. 0: *ret is a snapshot with one
+ * reference. -EINVAL: at least one error, all of them in report. Other negatives: the file could
+ * not be read, also in report.
  */
 MUST_CHECK int config_load(
 	const struct config_source *source, struct config **ret, struct config_report *report);
@@ -127,6 +131,7 @@ struct config *config_ref(struct config *config);
 void config_unref(struct config *config);
 
 /* The schema, for the row test, the sample and the manual. */
+/* preset: "(required)" when the setting must be given, NULL when leaving it out means none. */
 struct setting_row {
 	const char *type, *name, *preset, *low, *high, *reload, *text;
 };

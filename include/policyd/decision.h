@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * decision.h - the record of one verdict that was not a plain pass: what the log line, the store's row
- * and policyctl why show.
+ * decision.h - the record of one verdict that was not a plain pass: what the log line, the store's
+ * row and policyctl why show.
  */
 #ifndef POLICYD_DECISION_H
 #define POLICYD_DECISION_H

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * engine.h - the decision, from request to verdict. Pure: no descriptor, no clock, no randomness of its
- * own, no log. Time comes in with each call, chance as a seed; what should happen elsewhere comes out as
- * effects, to be fetched after the reply.
+ * engine.h - the decision, from request to verdict. Pure: no descriptor, no clock, no randomness of
+ *its own, no log. Time comes in with each call, chance as a seed; what should happen elsewhere
+ *comes out as effects, to be fetched after the reply.
  *
  *	r = engine_begin(e, conn, &request, now, &verdict, &ticket);
  *	if (r == ENGINE_DONE) send(reply_format(&verdict));
- *	else                  stop reading conn until an EFFECT_REPLY names it, or engine_resume() answers
- *	while (engine_effect(e, &effect)) carry_out(&effect);
+ *	else                  stop reading conn until an EFFECT_REPLY names it, or engine_resume()
+ *answers while (engine_effect(e, &effect)) carry_out(&effect);
  *
- * One request, one direction: subject -> standing -> limits peek -> strongest action -> charge. A message
- * is one transaction, found by (peer, instance), so that retries and identical queries cost nothing.
+ * One request, one direction: subject -> standing -> limits peek -> strongest action -> charge. A
+ *message is one transaction, found by (peer, instance), so that retries and identical queries cost
+ *nothing.
  */
 #ifndef POLICYD_ENGINE_H
 #define POLICYD_ENGINE_H
@@ -29,9 +30,9 @@
 struct engine;
 
 struct engine_setup {
-	struct config *config;           /* a reference is taken */
+	struct config *config;            /* a reference is taken */
 	const struct charge_port *charge; /* outlives the engine */
-	uint64_t seed[2];                /* hash keys and references come from here */
+	uint64_t seed[2];                 /* hash keys and references come from here */
 };
 
 struct engine *engine_new(const struct engine_setup *setup);
@@ -41,13 +42,15 @@ void engine_free(struct engine *e);
 void engine_configure(struct engine *e, struct config *config);
 
 /*
- * A policy connection. listener: its configured address, which together with server_port tells apart
- * places in Postfix that ask at different stages (semantics 9). peer: the asking host; NULL for a unix
- * socket, which counts as the same peer as loopback. 0 is no connection: requests of a plain replay.
+ * A policy connection. listener: its configured address, which together with server_port tells
+ * apart places in Postfix that ask at different stages (semantics 9). peer: the asking host; NULL
+ * for a unix socket, which counts as the same peer as loopback. 0 is no connection: requests of a
+ * plain replay.
  */
 typedef uint32_t engine_conn;
 engine_conn engine_conn_open(struct engine *e, struct span listener, const struct ip *peer);
-/* Its open message is given up unless it comes back within lost_connection_grace; its ticket is void. */
+/* Its open message is given up unless it comes back within lost_connection_grace; its ticket is
+ * void. */
 void engine_conn_close(struct engine *e, engine_conn conn, struct now now);
 
 enum engine_result {
@@ -66,28 +69,32 @@ MUST_CHECK enum engine_result engine_begin(struct engine *e, engine_conn conn,
 MUST_CHECK enum engine_result engine_resume(struct engine *e, uint64_t ticket,
 	enum charge_answer answer, struct now now, struct verdict *ret, engine_conn *ret_conn);
 
-/* Deadlines, lapses, grace periods, forgetting. Call when engine_next_due() has come; often is fine. */
+/* Deadlines, lapses, grace periods, forgetting. Call when engine_next_due() has come; often is
+ * fine. */
 void engine_tick(struct engine *e, struct now now);
 mono_t engine_next_due(const struct engine *e);
 /* An orderly stop: every waiting ticket is decided locally now, as EFFECT_REPLY. */
 void engine_drain(struct engine *e, struct now now);
 
 /* Applies a durable change that has been committed (or loaded). */
-void engine_apply(struct engine *e, const struct event *event, struct now now);
+void engine_apply(struct engine *e, const struct policy_event *event, struct now now);
 
 struct effect {
 	enum {
 		EFFECT_DECISION, /* not a plain pass: log it, store it */
 		EFFECT_REPLY,    /* a verdict for a connection that waited */
-		EFFECT_STAGE,    /* what is known of the stages asked has changed: tell the operator */
+		EFFECT_NOTE,     /* something the operator should know */
 	} kind;
-	const struct decision *decision; /* valid until the next call into the engine */
-	bool keep;                       /* DECISION: false: one of too many, log only */
-	engine_conn conn;
-	struct verdict verdict;
-	char text[160]; /* STAGE */
+	const struct decision *decision; /* DECISION */
+	bool keep;                       /* DECISION; false: one of many, log it only */
+	engine_conn conn;                /* REPLY */
+	const struct verdict *verdict;   /* REPLY */
+	const char *note;                /* NOTE: one sentence */
 };
-/* Takes the next effect; false when there is none. */
+/*
+ * Takes the next effect; false when there is none. Its pointers are valid until the next call into
+ * the engine.
+ */
 bool engine_effect(struct engine *e, struct effect *ret);
 
 /* ---- views, for the desk: they make nothing and change nothing ---- */
@@ -102,7 +109,7 @@ struct engine_limit_view {
 struct engine_account_view {
 	struct account_name name;
 	bool is_known;
-	mono_t last_seen;               /* when known */
+	mono_t last_seen;                /* when known */
 	const struct standing *standing; /* NULL, or valid until the next call into the engine */
 	unsigned open_messages;
 	size_t limits;
@@ -115,13 +122,14 @@ MUST_CHECK int engine_account(struct engine *e, struct span typed, struct now no
 	struct engine_account_view *ret, struct errbuf *err);
 
 /* The last decisions in memory, newest first: each(ctx, decision) until it returns false. */
-void engine_decisions(struct engine *e, bool (*each)(void *ctx, const struct decision *d), void *ctx);
+void engine_decisions(
+	struct engine *e, bool (*each)(void *ctx, const struct decision *d), void *ctx);
 
 /* Accounts by what they used most of, in slices so that no call takes long. */
 struct engine_top_row {
 	struct table_ref account;
-	uint32_t used;   /* the fullest ring of the unit asked for, in that unit */
-	uint32_t limit;  /* of the tightest enforced rule on it, 0 when there is none */
+	uint32_t used;  /* the fullest ring of the unit asked for, in that unit */
+	uint32_t limit; /* of the tightest enforced rule on it, 0 when there is none */
 	bool suspended;
 };
 struct engine_top {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * event.h - a durable change as a value. A command commits it, then applies it, then acknowledges.
+ * event.h - a durable change as a value (struct policy_event: libevent has the plain name). A command commits it, then applies it, then acknowledges.
  */
 #ifndef POLICYD_EVENT_H
 #define POLICYD_EVENT_H
@@ -31,14 +31,14 @@ MUST_CHECK int event_kind_of(struct span name, enum event_kind *ret);
 #define EVENT_REASON_MAX  500
 #define EVENT_AUTHOR_MAX  100
 
-struct event {
+struct policy_event {
 	enum event_kind kind;
-	int64_t id;          /* the store's number; 0 before it is stored */
+	int64_t id; /* the store's number; 0 before it is stored */
 	wall_t at;
 	struct span account; /* canonical key, "login:alice@example.org" */
 	wall_t until;        /* end of a suspension; WALL_NEVER: permanent */
 	struct span reason;
-	struct span author;  /* "root (uid 0)" */
+	struct span author; /* "root (uid 0)" */
 };
 
 #endif

@@ -4,16 +4,17 @@
  *
  * A limit of N in a window is counted in a ring of sub-buckets (12 for windows up to 2 hours, 24
  * above) and judged conservatively: the current bucket and all buckets of a whole window before it
- * count in full. So no window of that length ever holds more than N; room returns in steps, at most one
- * bucket late; a refund takes from the very bucket that was charged; and rings of several servers add
- * up. (Token buckets let 199 through for "100 per hour".)
+ * count in full. So no window of that length ever holds more than N; room returns in steps, at most
+ * one bucket late; a refund takes from the very bucket that was charged; and rings of several
+ * servers add up. (Token buckets let 199 through for "100 per hour".)
  *
- * Rings are shared by all enforced rules of one (unit, window); an observe rule has its own, as if it
- * were enforced (semantics 12). Where a ring lies in an account's memory is the plan's business: a plan
- * is compiled from a snapshot, and an account made under another plan is laid out anew at its next
- * touch, by (unit, window), never by index.
+ * Rings are shared by all enforced rules of one (unit, window); an observe rule has its own, as if
+ * it were enforced (semantics 12). Where a ring lies in an account's memory is the plan's business:
+ * a plan is compiled from a snapshot, and an account made under another plan is laid out anew at
+ * its next touch, by (unit, window), never by index.
  *
- * A reservation is counted beside the ring, in full, until it is booked or given back (semantics 10).
+ * A reservation is counted beside the ring, in full, until it is booked or given back (semantics
+ * 10).
  */
 #ifndef POLICYD_LIMITS_H
 #define POLICYD_LIMITS_H
@@ -30,11 +31,12 @@
 struct ring_shape {
 	enum unit unit;
 	int64_t window_us;
-	uint32_t observe;    /* 0: enforced rules share it; else a hash of the observe rule's name */
-	uint32_t buckets;    /* of a whole window; the ring has one cell more */
+	uint32_t observe; /* 0: enforced rules share it; else a hash of the observe rule's name */
+	uint32_t buckets; /* of a whole window; the ring has one cell more */
 	int64_t bucket_us;
-	uint8_t cell_bytes;  /* 1, 2 or 4: what the largest N of its rules needs */
-	uint32_t offset;     /* of struct ring_head in the account's block */
+	uint32_t largest;   /* N of its rules; the ring never counts more */
+	uint8_t cell_bytes; /* 1, 2 or 4: what largest needs */
+	uint32_t offset;    /* of struct ring_head in the account's block */
 };
 
 struct limit_rule {
@@ -46,10 +48,10 @@ struct limit_rule {
 struct limits_plan {
 	unsigned refs;
 	size_t rules, rings;
-	struct limit_rule *rule;  /* in the order of the configuration */
+	struct limit_rule *rule; /* in the order of the configuration */
 	struct ring_shape *ring;
 	uint32_t block_bytes;
-	struct config *snapshot;  /* referenced */
+	struct config *snapshot; /* referenced */
 };
 
 struct limits_plan *limits_plan_new(struct config *config);
@@ -61,29 +63,41 @@ extern const struct account_part_row limits_part;
 
 /* An account's rings under a plan, made or laid out anew when needed. Borrowed from the account. */
 struct rings;
-struct rings *limits_rings(const struct limits_plan *plan, struct account *account);
+struct rings *limits_rings(struct limits_plan *plan, struct account *account);
 /* The same without making anything: NULL when the account has none, or has those of another plan. */
-const struct rings *limits_rings_peek(const struct limits_plan *plan, const struct account *account);
+const struct rings *limits_rings_peek(
+	const struct limits_plan *plan, const struct account *account);
 
-/* What counts against N now: booked in the last window, and reserved. rings may be NULL (0). */
-uint32_t ring_used(const struct limits_plan *plan, const struct rings *rings, uint32_t ring, mono_t mono);
+/* The ring of a plan that counts what that shape (perhaps of an older plan) counts, or RING_NONE. */
+#define RING_NONE UINT32_MAX
+uint32_t limits_find_ring(const struct limits_plan *plan, const struct ring_shape *shape);
+
+/* All that counts against N now: booked in the last window, and reserved. rings may be NULL (0). */
+uint32_t ring_used(
+	const struct limits_plan *plan, const struct rings *rings, uint32_t ring, mono_t mono);
+/* Of that, what is reserved. */
 uint32_t ring_reserved(const struct limits_plan *plan, const struct rings *rings, uint32_t ring);
 
 /* Books into the current bucket; saturates at the cell's largest value. Returns the bucket's number. */
-uint32_t ring_book(
-	const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n, mono_t mono);
-/* Takes back from the bucket with that number, if it is still in the ring. */
+uint32_t ring_book(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
+	mono_t mono);
+/* Takes back from the bucket with that number, if it is still in the ring; never below zero. */
 void ring_refund(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
-	uint32_t bucket, mono_t mono);
+	uint32_t bucket);
 void ring_reserve(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n);
 /* Gives back or (before booking) dissolves a reservation; never below zero. */
 void ring_unreserve(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n);
 
+struct ring_ask {
+	uint32_t cost, limit;
+	mono_t mono;
+};
 /*
- * The first time at which cost more would fit under limit if nothing else happened. mono itself when it
- * fits now; MONO_NEVER when it cannot fit (cost above limit, or reservations alone fill it).
+ * The first time at which cost more would fit under limit if nothing else happened: ask->mono itself
+ * when it fits now; MONO_NEVER when waiting alone does not help (cost above limit, or reservations
+ * fill it).
  */
 mono_t ring_room_at(const struct limits_plan *plan, const struct rings *rings, uint32_t ring,
-	uint32_t cost, uint32_t limit, mono_t mono);
+	const struct ring_ask *ask);
 
 #endif

@@ -3,8 +3,8 @@
  * log.h - one event, one line: a name and typed fields, "name key=value key=value".
  *
  * Foreign text is escaped so that no line can be forged: values with blanks, quotes, controls or
- * bytes beyond ASCII are quoted, with \xNN for what is not printable. Core modules do not log; the rim
- * and the programs do. The sink is one of the few globals (style: log sink, metric registry).
+ * bytes beyond ASCII are quoted, with \xNN for what is not printable. Core modules do not log; the
+ *rim and the programs do. The sink is one of the few globals (style: log sink, metric registry).
  *
  *	log_event(LEVEL_NOTICE, "suspend", F_SPAN("account", name), F_UINT("uid", uid));
  */
@@ -25,8 +25,9 @@ struct log_field {
 	int64_t number;
 };
 
-#define F_SPAN(field, value) ((struct log_field){.name = (field), .kind = LOG_FIELD_SPAN, .text = (value)})
-#define F_STR(field, value)  F_SPAN(field, span_of(value))
+#define F_SPAN(field, value)                                                                       \
+	((struct log_field){.name = (field), .kind = LOG_FIELD_SPAN, .text = (value)})
+#define F_STR(field, value) F_SPAN(field, span_of(value))
 #define F_INT(field, value)                                                                        \
 	((struct log_field){.name = (field), .kind = LOG_FIELD_INT, .number = (int64_t)(value)})
 
@@ -48,8 +49,8 @@ void log_write(enum log_level level, const char *name, const struct log_field *f
 void log_escape(struct span text, char *buf, size_t size, size_t *n);
 
 /*
- * A repeated warning: true at most once in every_s seconds for one struct; *ret_missed says how many
- * were swallowed since. Zero is the valid first state.
+ * A repeated warning: true at most once in every_s seconds for one struct; *ret_missed says how
+ * many were swallowed since. Zero is the valid first state.
  */
 struct log_throttle {
 	int64_t last_s;

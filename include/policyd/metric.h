@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * metric.h - counters and gauges, one row each in metric.def. The registry is a plain array that only
- * the loop thread writes.
+ * metric.h - counters and gauges, one row each in metric.def. The registry is a plain array that
+ * only the loop thread writes.
  */
 #ifndef POLICYD_METRIC_H
 #define POLICYD_METRIC_H

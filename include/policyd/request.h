@@ -5,8 +5,8 @@
  *
  * A request is lines "name=value", each ended by LF, and an empty line. The usual case is one whole
  * request in one read: request_parse() takes it where it lies and the spans point into that buffer.
- * When it is not whole, the caller keeps the bytes and lets request_scan() watch for the end, so that a
- * sender of single bytes costs one look at each byte:
+ * When it is not whole, the caller keeps the bytes and lets request_scan() watch for the end, so
+ *that a sender of single bytes costs one look at each byte:
  *
  *	switch (request_parse(bytes, &req, &used, &err)) {
  *	case REQUEST_DONE: answer(&req); bytes advance by used; break;
@@ -49,9 +49,9 @@ enum request_result { REQUEST_DONE, REQUEST_MORE, REQUEST_BAD };
 /*
  * One request from the front of bytes. DONE: *ret points into bytes and *ret_used says how much of
  * them it took. MORE: bytes end within a request. BAD: this is no policy request (a line without
- * name or '=', a control byte, no or a foreign request=, more than REQUEST_BYTES_MAX bytes or
+ * name or '=', a NUL byte, CR LF, no or a foreign request=, more than REQUEST_BYTES_MAX bytes or
  * REQUEST_ATTRIBUTES_MAX attributes); err says what. Unknown attributes are passed over; of equal
- * ones the last counts. Bytes beyond ASCII are let through as they are.
+ * ones the last counts. Bytes beyond ASCII, and controls, are let through as they are.
  */
 enum request_result request_parse(
 	struct span bytes, struct request *ret, size_t *ret_used, struct errbuf *err);

@@ -50,12 +50,13 @@ ptrdiff_t span_rfind(struct span text, char c);
 /* ASCII blanks (space, tab, CR, LF) removed at both ends. */
 struct span span_trim(struct span text);
 
-/* The whole span as a decimal number. 0, or -EINVAL (empty, a byte that is no digit), or -ERANGE. */
+/* The whole span as a decimal number. 0, or -EINVAL (empty, a byte that is no digit), or -ERANGE.
+ */
 MUST_CHECK int span_to_u64(struct span text, uint64_t *ret);
 
 /*
- * Copies into buf[size] and ends it with NUL, cutting what does not fit. Returns the number of bytes
- * copied. size must be at least 1.
+ * Copies into buf[size] and ends it with NUL, cutting what does not fit. Returns the number of
+ * bytes copied. size must be at least 1.
  */
 size_t span_copy(struct span text, char *buf, size_t size);
 

@@ -3,16 +3,15 @@
  * table.h - the bounded keyed table: the only home of state that grows with foreign input.
  *
  * An entry is a caller's struct that begins with a struct table_node. It stays at one address until
- * it is removed, and stands on exactly one of the table's lists, oldest first. A list has a maximum:
- * adding to a full one evicts its oldest entry (after telling the owner), so that one kind of key
- * can never crowd out another. Growth is incremental: no single call moves more than a few slots.
+ * it is removed, and stands on exactly one of the table's lists, oldest first. A list has a
+ *maximum: adding to a full one evicts its oldest entry (after telling the owner), so that one kind
+ *of key can never crowd out another. Growth is incremental: no single call moves more than a few
+ *slots.
  *
  *	struct thing { struct table_node node; int value; };
  *	struct table *t = table_new(&(struct table_setup){
- *		.entry_bytes = sizeof(struct thing), .lists = 1, .max = {1000}, .hash_key = random_key });
- *	struct thing *it = table_find(t, SPAN("name"));
- *	if (!it)
- *		it = table_add(t, SPAN("name"), 0);
+ *		.entry_bytes = sizeof(struct thing), .lists = 1, .max = {1000}, .hash_key = random_key
+ *}); struct thing *it = table_find(t, SPAN("name")); if (!it) it = table_add(t, SPAN("name"), 0);
  *	table_touch(t, it);
  */
 #ifndef POLICYD_TABLE_H
@@ -40,7 +39,8 @@ struct table_node {
 	uint8_t used;
 };
 
-/* Names an entry without holding a pointer: a removed entry is not found by its old ref. Zero is none. */
+/* Names an entry without holding a pointer: a removed entry is not found by its old ref. Zero is
+ * none. */
 struct table_ref {
 	uint32_t index;
 	uint32_t generation;
@@ -51,7 +51,8 @@ struct table_setup {
 	unsigned lists;                /* 1 to TABLE_LISTS_MAX */
 	uint32_t max[TABLE_LISTS_MAX]; /* entries a list may hold; 0: the list never evicts */
 	struct siphash_key hash_key;   /* random per process */
-	/* Called before an evicted or removed entry goes; it frees what the entry owns. May be NULL. */
+	/* Called before an evicted or removed entry goes; it frees what the entry owns. May be
+	 * NULL. */
 	void (*drop)(void *ctx, void *entry, bool evicted);
 	void *ctx;
 };

@@ -25,7 +25,7 @@ MUST_CHECK int size_parse(struct span text, uint64_t *ret_bytes, struct errbuf *
 /* "200/1h" or "unlimited". 0 or -EINVAL with a hint (a bare number has no window). */
 MUST_CHECK int rate_parse(struct span text, struct rate *ret, struct errbuf *err);
 
-/* The shortest exact form: "1h", "90s", "0s". */
+/* In the largest unit up to d that is exact: "1h", "90s", "14d", "0s". */
 #define DURATION_TEXT_SIZE 24
 const char *duration_format(int64_t us, char buf[DURATION_TEXT_SIZE]);
 /* "200/1h" or "unlimited". */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * verdict.h - the answering side: a verdict in, exactly one reply out. Whatever a text holds, the
- * reply stays one line of printable ASCII that Postfix can carry out (an empty action or a bare code
- * would mean PERMIT; invalid UTF-8 would make Postfix use its default action; observed on 3.7.11).
+ * reply stays one line of printable ASCII that Postfix can carry out (an empty action or a bare
+ * code would mean PERMIT; invalid UTF-8 would make Postfix use its default action; observed
+ * on 3.7.11).
  */
 #ifndef POLICYD_VERDICT_H
 #define POLICYD_VERDICT_H
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "policyd/reference.h"
 #include "policyd/span.h"
 
 enum action {
@@ -32,7 +34,6 @@ extern const struct action_row action_rows[ACTION_COUNT];
 MUST_CHECK int action_of(struct span word, enum action *ret);
 
 #define VERDICT_TEXT_MAX 400 /* bytes; Postfix passes any length on, people read this much */
-#define REFERENCE_SIZE   12  /* 10 letters and digits, NUL, and a spare */
 
 /*
  * What one request gets. Only action and rule are set for a plain pass. text has no action word: it
@@ -40,8 +41,9 @@ MUST_CHECK int action_of(struct span word, enum action *ret);
  */
 struct verdict {
 	enum action action;
-	const char *rule;  /* the reason in a word, "" for a plain pass; lives as long as the snapshot */
-	const char *would; /* the first observe rule that would have refused, or "" */
+	const char *
+		rule; /* the reason in a word, "" for a plain pass; lives as long as the snapshot */
+	const char *would;              /* the first observe rule that would have refused, or "" */
 	char reference[REFERENCE_SIZE]; /* "" for a plain pass */
 	char text[VERDICT_TEXT_MAX + 1];
 };
@@ -52,9 +54,9 @@ struct verdict {
 #define REPLY_MAX (7 + 16 + 1 + VERDICT_TEXT_MAX + 2)
 
 /*
- * Writes "action=WORD TEXT\n\n" and returns its length. Bytes that are not printable ASCII become '?';
- * text is cut at VERDICT_TEXT_MAX; leading blanks go; an action that needs an argument and has none
- * becomes DUNNO.
+ * Writes "action=WORD TEXT\n\n" and returns its length. Bytes that are not printable ASCII become
+ * '?'; text is cut at VERDICT_TEXT_MAX; leading blanks go; an action that needs an argument and has
+ * none becomes DUNNO.
  */
 size_t reply_format(const struct verdict *verdict, char buf[REPLY_MAX]);
 

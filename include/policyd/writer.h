@@ -3,9 +3,9 @@
  * writer.h - the one thread that waits for the disk, behind a bounded queue.
  *
  * The loop thread hands over jobs; the writer runs them in order, as many at once as are waiting,
- * between one begin and one end (so the store commits a group with one fsync). Finished jobs come back
- * through writer_collect() on the loop thread, after writer_fd() has become readable. No callback ever
- * runs before the submitting call has returned.
+ * between one begin and one end (so the store commits a group with one fsync). Finished jobs come
+ * back through writer_collect() on the loop thread, after writer_fd() has become readable. No
+ * callback ever runs before the submitting call has returned.
  */
 #ifndef POLICYD_WRITER_H
 #define POLICYD_WRITER_H
@@ -17,7 +17,7 @@
 
 struct writer;
 
-/* A job is a caller's struct that begins with this. It belongs to the writer from submit to done. */
+/* A job is a caller's struct that begins with this. It is the writer's from submit to done. */
 struct writer_job {
 	struct writer_job *next;
 	/* On the writer thread. What it learns it leaves in its own struct. */
@@ -28,8 +28,8 @@ struct writer_job {
 };
 
 /*
- * Called on the writer thread around each group of jobs; end() finishes what the jobs began (commits).
- * When end() cannot, it marks the jobs' results itself. Both may be NULL.
+ * Called on the writer thread around each group of jobs; end() finishes what the jobs began
+ * (commits). When end() cannot, it marks the jobs' results itself. Both may be NULL.
  */
 struct writer_group {
 	void (*begin)(void *ctx);
@@ -37,6 +37,7 @@ struct writer_group {
 	void *ctx;
 };
 
+/* max_jobs bounds what is submitted and not yet collected. NULL: err says why. */
 struct writer *writer_new(const struct writer_group *group, size_t max_jobs, struct errbuf *err);
 /* Runs what is queued, joins the thread, collects; NULL is fine. */
 void writer_free(struct writer *w);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * control.h - the control socket: how policyctl asks a running policyd.
+ *
+ * A unix stream socket. One JSON object a line each way, one command at a time on a connection:
+ *
+ *	{"verb":"suspend","args":{"account":"alice","reason":"phished"}}
+ *	{"ok":true,"data":{...},"error":null,"exit":0}
+ *
+ * "exit" is the code of sysexits(3) that policyctl ends with. Who asks is known from the kernel
+ * (SO_PEERCRED): root and the daemon's own user may do everything, control.operators have the right
+ * DESK, whoever else can connect may look. Rights are checked here, against the row of the command
+ * table.
+ */
+#ifndef POLICYD_CONTROL_H
+#define POLICYD_CONTROL_H
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <stddef.h>
+
+#include "policyd/command.h"
+#include "policyd/config.h"
+#include "policyd/engine.h"
+#include "policyd/err.h"
+#include "policyd/span.h"
+#include "policyd/store.h"
+
+/* ---- the wire ---- */
+
+#define CONTROL_LINE_MAX (64 * 1024) /* of a request, its newline included */
+
+struct control_request {
+	const struct command_row *row;
+	json_t *args; /* checked by the row's grammar; the caller's */
+};
+
+enum control_line {
+	CONTROL_LINE_REFUSED = 1, /* understood, but no command of ours: answer err and go on */
+	CONTROL_LINE_BROKEN,      /* not our protocol: answer err and close */
+};
+
+/* One line without its newline. 0, or what enum control_line says; err has the text. Pure. */
+MUST_CHECK int control_line_parse(
+	struct span line, struct control_request *ret, struct errbuf *err);
+
+/*
+ * The line that asks, newline included, for free(); NULL when it is longer than CONTROL_LINE_MAX.
+ */
+char *control_line_format(const char *verb, const json_t *args);
+
+/* ---- the daemon's side ---- */
+
+struct control;
+
+/* What commands work with. All of it outlives the control and its unanswered commands. */
+struct control_setup {
+	struct event_base *base;
+	struct engine *engine;
+	struct store *store;
+	struct now (*now)(void *ctx);
+	void *now_ctx;
+	struct now started;
+	const char *version;
+	const char *config_path;
+	/* A durable change was committed and applied; may be NULL. */
+	void (*applied)(void *ctx, const struct policy_event *event, struct now now);
+	void *applied_ctx;
+};
+
+/*
+ * Binds and listens as config says. A socket nobody listens on is replaced; -EADDRINUSE: another
+ * policyd listens there; other negatives as socket calls give them. err names the path.
+ */
+MUST_CHECK int control_new(const struct control_setup *setup, const struct config *config,
+	struct control **ret, struct errbuf *err);
+
+/*
+ * Closes everything and removes the socket; NULL is fine. A command whose store job is still under
+ * way ends when that comes back (what was committed is in the store, memory is not touched any
+ * more).
+ */
+void control_free(struct control *control);
+
+/* After a reload: who the operators are. */
+void control_reconfigure(struct control *control, const struct config *config);
+
+/* ---- the asking side ---- */
+
+/*
+ * Asks the daemon behind path, waiting at most 30 s at each step. *ret_answer: its object, the
+ * caller's. 0, or negative: -EACCES, -EPERM (may not connect), -EPROTO (no answer of ours), others
+ * as socket calls give them; err has the text.
+ */
+MUST_CHECK int control_ask(
+	const char *path, const char *line, json_t **ret_answer, struct errbuf *err);
+
+#endif

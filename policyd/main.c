@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+/* policyd: arguments, the background, exit codes. What runs is app.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "policyd/log.h"
+#include "policyd/mem.h"
+
+#define CONFIG_DEFAULT "/etc/policyd/policyd.conf"
+
+static const char usage[] =
+	"usage: policyd [-c FILE] [-f] [-t]\n"
+	"  -c, --config FILE   the configuration (" CONFIG_DEFAULT ")\n"
+	"  -f, --foreground    stay in the foreground, log to standard error\n"
+	"  -t, --test          check the configuration and exit: 0, or 78 with every error\n"
+	"  -V, --version       print the version\n"
+	"  -h, --help          this text\n"
+	"SIGHUP reloads the configuration, SIGTERM answers what was asked and stops.\n"
+	"policyctl(8) asks the running daemon.\n";
+
+static int config_test(const char *path, struct config **ret)
+{
+	struct config_report *report = config_report_new();
+	int r = config_load(&(struct config_source){.path = path}, ret, report);
+	report_print(report);
+	config_report_free(report);
+	return r == 0 ? EX_OK : EX_CONFIG;
+}
+
+/* ---- the background ---- */
+
+static void syslog_sink(void *ctx, enum log_level level, const char *text, size_t n)
+{
+	static const int priority[] = {
+		[LEVEL_ERROR] = LOG_ERR,
+		[LEVEL_WARNING] = LOG_WARNING,
+		[LEVEL_NOTICE] = LOG_NOTICE,
+		[LEVEL_INFO] = LOG_INFO,
+		[LEVEL_DEBUG] = LOG_DEBUG,
+	};
+	(void)ctx;
+	syslog(priority[level], "%.*s", (int)n, text);
+}
+
+/* While the parent waits, errors still reach the terminal of whoever started it. */
+static int *background(void)
+{
+	int *ends = xcalloc(2, sizeof(*ends));
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		fprintf(stderr, "policyd: pipe: %s\n", strerror(errno));
+		exit(EX_OSERR);
+	}
+	pid_t pid = fork();
+	if (pid < 0) {
+		fprintf(stderr, "policyd: fork: %s\n", strerror(errno));
+		exit(EX_OSERR);
+	}
+	if (pid == 0) {
+		close(ends[0]);
+		(void)setsid();
+		(void)umask(077);
+		return ends;
+	}
+	unsigned char code;
+	close(ends[1]);
+	_exit(read(ends[0], &code, 1) == 1 ? code : EX_SOFTWARE);
+}
+
+/* Postfix can ask: the terminal is let go, and the parent ends well. */
+static void settled(void *ctx)
+{
+	int *ends = ctx;
+	unsigned char code = EX_OK;
+	if (!ends)
+		return;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (chdir("/") != 0 || null < 0)
+		log_event(LEVEL_WARNING, "cannot leave the terminal",
+			F_STR("error", strerror(errno)));
+	openlog("policyd", LOG_PID, LOG_MAIL);
+	log_set_sink(syslog_sink, NULL);
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		(void)dup2(null, fd);
+	if (write(ends[1], &code, 1) != 1)
+		log_event(LEVEL_WARNING, "the parent has gone", F_STR("error", strerror(errno)));
+	close(ends[1]);
+}
+
+static void failed(const int *ends, int code)
+{
+	unsigned char byte = (unsigned char)code;
+	/* After a good start nobody reads it any more, and nobody needs it. */
+	if (ends && write(ends[1], &byte, 1) != 1)
+		return;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"foreground", no_argument, NULL, 'f'},
+		{"test", no_argument, NULL, 't'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	const char *path = CONFIG_DEFAULT;
+	bool is_foreground = false, is_test = false;
+	struct config *config = NULL;
+	int option;
+	while ((option = getopt_long(argc, argv, "c:ftVh", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'f':
+			is_foreground = true;
+			break;
+		case 't':
+			is_test = true;
+			break;
+		case 'V':
+			puts("policyd " POLICYD_VERSION);
+			return EX_OK;
+		case 'h':
+			fputs(usage, stdout);
+			return EX_OK;
+		default:
+			fputs(usage, stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fprintf(stderr, "policyd: unexpected argument \"%s\"\n%s", argv[optind], usage);
+		return EX_USAGE;
+	}
+	/* The daemon leaves for "/": a relative path must outlive that, for SIGHUP. */
+	char *config_path = realpath(path, NULL);
+	int code = config_test(config_path ? config_path : path, &config);
+	if (code == EX_OK && is_test) {
+		config_unref(config);
+	} else if (code == EX_OK) {
+		int *ends = is_foreground ? NULL : background();
+		code = app_run(config, config_path, settled, ends);
+		failed(ends, code);
+		free(ends);
+	}
+	free(config_path);
+	return code;
+}

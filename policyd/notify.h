@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: ISC */
+/* notify.h - a word to the service manager, where there is one (sd_notify(3): NOTIFY_SOCKET). */
+#ifndef POLICYD_NOTIFY_H
+#define POLICYD_NOTIFY_H
+
+/* "READY=1", "STOPPING=1", ... Without a manager, or when it does not listen, nothing happens. */
+void notify_manager(const char *state);
+
+#endif

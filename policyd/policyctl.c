@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * policyctl: asks a running policyd, and prints what it says. Verbs, their arguments and tables
+ * come from command.def; nothing here knows what a verb of the daemon does.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "policyd/command.h"
+#include "policyd/control.h"
+#include "policyd/mem.h"
+#include "policyd/render.h"
+#include "simulate.h"
+
+#define SOCKET_DEFAULT "/run/policyd/control.sock"
+
+/* Not a terminal: so wide that only rows with whole texts in them become blocks. */
+#define WIDTH_DEFAULT 200
+
+static const char common_grammar[] = "[-s SOCKET] [--json] [-h] [--help]";
+
+/* What every verb needs to know of the command line. */
+struct client {
+	const char *socket;
+	bool is_json;
+	struct render render;
+};
+
+/* ---- saying ---- */
+
+static void line_print(FILE *out, const char *before, const char *text)
+{
+	char *shown = render_escape(span_of(text), NULL);
+	fprintf(out, "%s%s\n", before, shown);
+	free(shown);
+}
+
+/*
+ * answer: {"ok","data","error"} and perhaps "exit", which is for us. Takes it; returns the exit
+ * code.
+ */
+static int answer_tell(const struct client *client, const char *columns, json_t *answer)
+{
+	bool is_ok = json_is_true(json_object_get(answer, "ok"));
+	int code = (int)json_integer_value(json_object_get(answer, "exit"));
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	if (client->is_json) {
+		json_object_del(answer, "exit");
+		json_dumpf(answer, client->render.out, JSON_COMPACT);
+		fputc('\n', client->render.out);
+	} else if (is_ok) {
+		render_data(&client->render, columns, json_object_get(answer, "data"));
+	} else {
+		line_print(stderr, "policyctl: ", error ? error : "refused");
+	}
+	json_decref(answer);
+	return !is_ok && code == 0 ? EX_SOFTWARE : code;
+}
+
+/* Takes data. */
+static int data_tell(const struct client *client, const char *columns, json_t *data)
+{
+	return answer_tell(
+		client, columns, json_pack("{s:b, s:o, s:n}", "ok", 1, "data", data, "error"));
+}
+
+/* JSON takes no bytes that are not UTF-8, and text may repeat what was typed. */
+static json_t *text_json(const char *text)
+{
+	char *shown = render_escape(span_of(text), NULL);
+	json_t *json = json_string(shown);
+	free(shown);
+	return json;
+}
+
+static int error_tell(const struct client *client, int code, const char *text)
+{
+	return answer_tell(client, "",
+		json_pack("{s:b, s:n, s:o, s:i}", "ok", 0, "data", "error", text_json(text), "exit",
+			code));
+}
+
+static void usage_print(FILE *out, const struct command_row *row)
+{
+	const char *grammar = row ? row->grammar : "ARGUMENTS";
+	fprintf(out, "usage: policyctl [-s SOCKET] [--json] %s%s%s\n", row ? row->verb : "VERB",
+		*grammar ? " " : "", grammar);
+}
+
+/* Wrong use: what is wrong, and how it goes. */
+static int usage_tell(const struct client *client, const struct command_row *row, const char *text)
+{
+	int code = error_tell(client, EX_USAGE, text);
+	if (client->is_json)
+		line_print(stderr, "policyctl: ", text);
+	usage_print(stderr, row);
+	if (!row)
+		fputs("policyctl help lists the verbs\n", stderr);
+	return code;
+}
+
+static int verb_unknown(const struct client *client, const char *verb)
+{
+	struct errbuf err;
+	const struct command_row *near = command_suggest(span_of(verb));
+	if (near)
+		err_set(&err, "unknown verb \"%.60s\"; did you mean \"%s\"?", verb, near->verb);
+	else
+		err_set(&err, "unknown verb \"%.60s\"", verb);
+	return usage_tell(client, NULL, err.text);
+}
+
+/* ---- verbs of our own ---- */
+
+static int help_all(const struct client *client)
+{
+	json_t *rows = json_array();
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		const struct command_row *row = &command_rows[i];
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "verb", row->verb,
+						    "grammar", row->grammar, "help", row->help));
+	}
+	if (!client->is_json) {
+		usage_print(client->render.out, NULL);
+		fputc('\n', client->render.out);
+	}
+	return data_tell(client, command_rows[COMMAND_help].columns, rows);
+}
+
+static int help_one(const struct client *client, const struct command_row *row)
+{
+	if (client->is_json)
+		return data_tell(client, "",
+			json_pack("{s:s, s:s, s:s}", "verb", row->verb, "grammar", row->grammar,
+				"help", row->help));
+	usage_print(client->render.out, row);
+	fprintf(client->render.out, "\n%s\n", row->help);
+	return EX_OK;
+}
+
+static int local_help(const struct client *client, json_t *args)
+{
+	const char *verb = json_string_value(json_object_get(args, "verb"));
+	const struct command_row *row = command_find(span_of(verb));
+	if (!verb)
+		return help_all(client);
+	return row ? help_one(client, row) : verb_unknown(client, verb);
+}
+
+static int local_version(const struct client *client, json_t *args)
+{
+	struct errbuf err;
+	json_t *answer = NULL;
+	char *line = control_line_format(command_rows[COMMAND_status].verb, args);
+	int r = control_ask(client->socket, line, &answer, &err);
+	json_t *version = json_object_get(json_object_get(answer, "data"), "version");
+	json_t *data = json_pack("{s:s, s:O?}", "policyctl", POLICYD_VERSION, "policyd", version);
+	if (r != 0)
+		json_object_set_new(data, "policyd_error", text_json(err.text));
+	json_decref(answer);
+	free(line);
+	return data_tell(client, "", data);
+}
+
+static int local_simulate(const struct client *client, json_t *args)
+{
+	struct errbuf err;
+	int code = simulate_run(args, &err);
+	return code == EX_OK ? EX_OK : error_tell(client, code, err.text);
+}
+
+static const struct local_verb {
+	enum command command;
+	/* args are checked by the verb's grammar. Returns the exit code. */
+	int (*run)(const struct client *client, json_t *args);
+} local_verbs[] = {
+	{COMMAND_help, local_help},
+	{COMMAND_simulate, local_simulate},
+	{COMMAND_version, local_version},
+};
+
+static int local_run(const struct client *client, const struct command_row *row, json_t *args)
+{
+	for (size_t i = 0; i < sizeof(local_verbs) / sizeof(local_verbs[0]); i++) {
+		if (row == &command_rows[local_verbs[i].command])
+			return local_verbs[i].run(client, args);
+	}
+	return error_tell(client, EX_UNAVAILABLE, "this policyctl was built without that verb");
+}
+
+/* ---- verbs of the daemon ---- */
+
+static int unreachable_tell(const struct client *client, int r, const struct errbuf *why)
+{
+	static const struct {
+		int error, code;
+		const char *remedy;
+	} rows[] = {
+		{EACCES, EX_NOPERM, "ask as root, or as a member of the socket's group"},
+		{EPERM, EX_NOPERM, "ask as root, or as a member of the socket's group"},
+		{ENOENT, EX_UNAVAILABLE, "is policyd running? -s SOCKET asks elsewhere"},
+		{ECONNREFUSED, EX_UNAVAILABLE, "is policyd running? -s SOCKET asks elsewhere"},
+	};
+	struct errbuf err = *why;
+	int code = EX_UNAVAILABLE;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (r == -rows[i].error) {
+			code = rows[i].code;
+			err_set(&err, "%.400s (%s)", why->text, rows[i].remedy);
+		}
+	}
+	return error_tell(client, code, err.text);
+}
+
+static int daemon_run(const struct client *client, const struct command_row *row, json_t *args)
+{
+	struct errbuf err;
+	json_t *answer;
+	char *line = control_line_format(row->verb, args);
+	if (!line)
+		return usage_tell(client, row, "the arguments are too long");
+	int r = control_ask(client->socket, line, &answer, &err);
+	free(line);
+	return r == 0 ? answer_tell(client, row->columns, answer)
+		      : unreachable_tell(client, r, &err);
+}
+
+/* ---- the command line ---- */
+
+/* The first word that is no option; -s is the one before a verb that has a value. */
+static int verb_find(int argc, char *const argv[])
+{
+	int i = 1;
+	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0)
+		i += strcmp(argv[i], "-s") == 0 ? 2 : 1;
+	return i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
+}
+
+/* All words but the verb (and a "--" that stood before it), for free(). */
+static char **words_of(int argc, char *const argv[], int verb, size_t *ret_n)
+{
+	char **word = xcalloc((size_t)argc + 1, sizeof(*word));
+	size_t n = 0;
+	for (int i = 1; i < argc; i++) {
+		bool is_before = i < verb && strcmp(argv[i], "--") == 0;
+		if (i != verb && !is_before)
+			word[n++] = argv[i];
+	}
+	*ret_n = n;
+	return word;
+}
+
+/* Takes what is common to all verbs out of args. */
+static bool was_taken(json_t *args, const char *name)
+{
+	return json_object_del(args, name) == 0;
+}
+
+static int verb_run(struct client *client, const struct command_row *row, json_t *args)
+{
+	struct command_spec spec = {0};
+	struct errbuf err;
+	json_t *checked;
+	if (command_spec_add(&spec, row->grammar) != 0 ||
+		command_args_check(&spec, args, &checked, &err) != 0)
+		return usage_tell(client, row, err.text);
+	int code = row->place == PLACE_LOCAL ? local_run(client, row, checked)
+					     : daemon_run(client, row, checked);
+	json_decref(checked);
+	return code;
+}
+
+/* row: NULL when there is no verb. */
+static int words_run(
+	struct client *client, const struct command_row *row, size_t n, char *const word[])
+{
+	struct command_spec spec = {0};
+	struct errbuf err;
+	json_t *args;
+	int r = command_spec_add(&spec, common_grammar);
+	if (r == 0 && row)
+		r = command_spec_add(&spec, row->grammar);
+	if (r != 0 || command_args_parse(&spec, n, word, &args, &err) != 0)
+		return usage_tell(client, row, err.text);
+	json_t *socket CLEANUP(json_decrefp) = json_incref(json_object_get(args, "s"));
+	if (was_taken(args, "s"))
+		client->socket = json_string_value(socket);
+	client->is_json = was_taken(args, "json");
+	bool is_short = was_taken(args, "h"), is_long = was_taken(args, "help");
+	int code;
+	if (is_short || is_long)
+		code = row ? help_one(client, row) : help_all(client);
+	else if (row)
+		code = verb_run(client, row, args);
+	else
+		code = usage_tell(client, NULL, "a verb is missing");
+	json_decref(args);
+	return code;
+}
+
+static void render_setup(struct render *render)
+{
+	const char *plain = getenv("NO_COLOR"), *term = getenv("TERM");
+	struct winsize size;
+	uint64_t width = WIDTH_DEFAULT;
+	bool is_terminal = isatty(STDOUT_FILENO);
+	if (is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		width = size.ws_col;
+	*render = (struct render){
+		.out = stdout,
+		.width = (unsigned)width,
+		.is_colour = is_terminal && !(plain && *plain) && term && strcmp(term, "dumb"),
+	};
+}
+
+int main(int argc, char *argv[])
+{
+	const char *socket = getenv("POLICYD_CONTROL");
+	struct client client = {.socket = socket && *socket ? socket : SOCKET_DEFAULT};
+	int verb = verb_find(argc, argv), code;
+	size_t n;
+	/* Accounts are UTF-8 whatever the locale: without one, widths are counted as if it were. */
+	if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1)
+		setlocale(LC_CTYPE, "C.UTF-8");
+	render_setup(&client.render);
+	const struct command_row *row = verb < argc ? command_find(span_of(argv[verb])) : NULL;
+	if (verb < argc && !row) {
+		code = verb_unknown(&client, argv[verb]);
+	} else {
+		char **word = words_of(argc, argv, verb, &n);
+		code = words_run(&client, row, n, word);
+		free(word);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		line_print(stderr, "policyctl: standard output: ", strerror(errno));
+		return EX_IOERR;
+	}
+	return code;
+}

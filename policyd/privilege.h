@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* privilege.h - from root to the configured user, for good. */
+#ifndef POLICYD_PRIVILEGE_H
+#define POLICYD_PRIVILEGE_H
+
+#include "policyd/config.h"
+#include "policyd/err.h"
+
+/*
+ * Before binding: makes the directories of state and control socket for the configured user, where they
+ * are missing. Does nothing without a user setting or when not root. 0 or negative with err.
+ */
+MUST_CHECK int privilege_prepare(const struct config *config, struct errbuf *err);
+/*
+ * After binding: becomes that user, and checks that there is no way back. Without a user setting it keeps
+ * the one that started policyd. 0 or negative with err.
+ */
+MUST_CHECK int privilege_drop(const struct config *config, struct errbuf *err);
+
+#endif

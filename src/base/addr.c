@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/* IP addresses and networks, text to value and back. Names and DNS are not known here. */
+#include "policyd/addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+int ip_parse(struct span text, struct ip *ret)
+{
+	char buf[IP_TEXT_SIZE];
+	struct ip ip;
+	if (text.n == 0 || text.n >= sizeof(buf) || memchr(text.p, '\0', text.n))
+		return -EINVAL;
+	span_copy(text, buf, sizeof(buf));
+	if (inet_pton(AF_INET, buf, ip.byte + 12) == 1)
+		memcpy(ip.byte, v4_mapped, sizeof(v4_mapped));
+	else if (inet_pton(AF_INET6, buf, ip.byte) != 1)
+		return -EINVAL;
+	*ret = ip;
+	return 0;
+}
+
+bool ip_is_v4(const struct ip *ip)
+{
+	return memcmp(ip->byte, v4_mapped, sizeof(v4_mapped)) == 0;
+}
+
+bool ip_is_loopback(const struct ip *ip)
+{
+	static const struct ip v6_loopback = {.byte = {[15] = 1}};
+	if (ip_is_v4(ip))
+		return ip->byte[12] == 127;
+	return memcmp(ip, &v6_loopback, sizeof(*ip)) == 0;
+}
+
+const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE])
+{
+	const char *text = ip_is_v4(ip) ? inet_ntop(AF_INET, ip->byte + 12, buf, IP_TEXT_SIZE)
+					: inet_ntop(AF_INET6, ip->byte, buf, IP_TEXT_SIZE);
+	return text ? text : "";
+}
+
+/* The address with all bits after the first bits cleared. */
+static struct ip ip_mask(const struct ip *ip, unsigned bits)
+{
+	struct ip masked = {0};
+	memcpy(masked.byte, ip->byte, bits / 8);
+	if (bits % 8)
+		masked.byte[bits / 8] = ip->byte[bits / 8] & (uint8_t)(0xff00u >> (bits % 8));
+	return masked;
+}
+
+int ip_net_parse(struct span text, struct ip_net *ret)
+{
+	const char *slash = text.n ? memchr(text.p, '/', text.n) : NULL;
+	size_t ip_n = slash ? (size_t)(slash - text.p) : text.n;
+	struct ip ip;
+	if (ip_parse(span_make(text.p, ip_n), &ip) != 0)
+		return -EINVAL;
+	uint64_t bits = ip_is_v4(&ip) ? 32 : 128;
+	uint64_t offset = 128 - bits;
+	if (slash) {
+		uint64_t given;
+		if (span_to_u64(span_make(slash + 1, text.n - ip_n - 1), &given) != 0 ||
+			given > bits)
+			return -EINVAL;
+		bits = given;
+	}
+	struct ip base = ip_mask(&ip, (unsigned)(bits + offset));
+	if (memcmp(&base, &ip, sizeof(ip)) != 0)
+		return -ERANGE;
+	*ret = (struct ip_net){.base = base, .bits = (uint8_t)(bits + offset)};
+	return 0;
+}
+
+bool ip_net_has(const struct ip_net *net, const struct ip *ip)
+{
+	struct ip masked = ip_mask(ip, net->bits);
+	return memcmp(&masked, &net->base, sizeof(masked)) == 0;
+}

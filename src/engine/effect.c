@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Decisions remembered, effects queued. Carrying them out (log, store, late replies) is the rim's business,
+ * after the reply.
+ */
+#include "internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policyd/mem.h"
+#include "policyd/metric.h"
+#include "policyd/reference.h"
+
+static void effect_queue(struct engine *e, const struct queued *effect)
+{
+	if (e->queue_n == EFFECTS_MAX) {
+		metric_add(METRIC_EFFECTS_DROPPED, 1);
+		free(effect->owned);
+		return;
+	}
+	e->queue[(e->queue_head + e->queue_n++) % EFFECTS_MAX] = *effect;
+}
+
+bool engine_effect(struct engine *e, struct effect *ret)
+{
+	free(e->fetched);
+	e->fetched = NULL;
+	if (e->queue_n == 0)
+		return false;
+	const struct queued *q = &e->queue[e->queue_head];
+	e->queue_head = (e->queue_head + 1) % EFFECTS_MAX;
+	e->queue_n--;
+	e->fetched = q->owned;
+	*ret = (struct effect){.kind = q->kind, .keep = q->keep, .conn = q->conn};
+	switch (q->kind) {
+	case EFFECT_DECISION:
+		ret->decision = &e->decision[q->decision % DECISIONS_MAX];
+		break;
+	case EFFECT_REPLY:
+		ret->verdict = q->owned;
+		break;
+	case EFFECT_NOTE:
+		ret->note = q->owned;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+void effect_reply(struct engine *e, engine_conn conn, const struct verdict *verdict)
+{
+	struct verdict *copy = xmalloc(sizeof(*copy));
+	*copy = *verdict;
+	effect_queue(e, &(struct queued){.kind = EFFECT_REPLY, .conn = conn, .owned = copy});
+}
+
+void effect_note(struct engine *e, const char *format, ...)
+{
+	char *text = xmalloc(300);
+	va_list args;
+	va_start(args, format);
+	if (vsnprintf(text, 300, format, args) < 0)
+		text[0] = '\0';
+	va_end(args);
+	effect_queue(e, &(struct queued){.kind = EFFECT_NOTE, .owned = text});
+}
+
+void decision_fill(struct decision *d, const struct request *request, const struct account *account,
+	struct now now)
+{
+	*d = (struct decision){.at = now.wall, .stage = request->stage};
+	span_copy(table_key(account), d->account, sizeof(d->account));
+	span_copy(request->instance, d->instance, sizeof(d->instance));
+	span_copy(request->queue_id, d->queue_id, sizeof(d->queue_id));
+	span_copy(request->client_address, d->client, sizeof(d->client));
+	span_copy(request->sender, d->sender, sizeof(d->sender));
+	span_copy(request->recipient, d->recipient, sizeof(d->recipient));
+}
+
+bool decision_refer(struct engine *e, struct transaction *tx, const char *rule, struct decision *d)
+{
+	struct named *named = &tx->named[d->observed];
+	span_copy(span_of(rule), d->rule, sizeof(d->rule));
+	bool is_first = strcmp(named->rule, d->rule) != 0;
+	if (is_first) {
+		/* Not to be guessed, and the same in a replay with the same seed. */
+		uint64_t number = ++e->references;
+		reference_format(
+			siphash24(&e->key, span_make((const char *)&number, sizeof(number))),
+			named->reference);
+		memcpy(named->rule, d->rule, sizeof(named->rule));
+	}
+	memcpy(d->reference, named->reference, sizeof(d->reference));
+	return is_first;
+}
+
+/* At most KEEP_A_MINUTE a minute of one account; accounts that share a slot share the bound. */
+static bool may_keep(struct engine *e, const struct decision *d)
+{
+	uint32_t account = (uint32_t)siphash24(&e->key, span_of(d->account));
+	uint32_t minute = (uint32_t)(d->at.us / MINUTE_US);
+	struct keep_slot *slot = &e->keep[account % KEEP_SLOTS];
+	if (slot->account != account || slot->minute != minute)
+		*slot = (struct keep_slot){.account = account, .minute = minute};
+	return ++slot->n <= KEEP_A_MINUTE;
+}
+
+static enum metric metric_for(const struct decision *d)
+{
+	if (d->observed)
+		return METRIC_DECISION_OBSERVED;
+	if (!action_rows[d->action].accepts)
+		return METRIC_DECISION_REFUSED;
+	return d->action == ACTION_HOLD ? METRIC_DECISION_HELD : METRIC_DECISION_OTHER;
+}
+
+void decision_publish(struct engine *e, const struct decision *d, bool is_first)
+{
+	if (!e->decision)
+		e->decision = xcalloc(DECISIONS_MAX, sizeof(*e->decision));
+	uint64_t number = e->decisions++;
+	e->decision[number % DECISIONS_MAX] = *d;
+	metric_add(metric_for(d), 1);
+	bool keep = is_first && may_keep(e, d);
+	if (is_first && !keep)
+		metric_add(METRIC_STORE_THINNED, 1);
+	effect_queue(
+		e, &(struct queued){.kind = EFFECT_DECISION, .keep = keep, .decision = number});
+}
+
+void engine_decisions(
+	struct engine *e, bool (*each)(void *ctx, const struct decision *d), void *ctx)
+{
+	uint64_t kept = e->decisions < DECISIONS_MAX ? e->decisions : DECISIONS_MAX;
+	for (uint64_t i = 1; i <= kept; i++) {
+		if (!each(ctx, &e->decision[(e->decisions - i) % DECISIONS_MAX]))
+			return;
+	}
+}

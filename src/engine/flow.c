@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One request's way, in one direction: connection -> subject -> message -> standing -> limits ->
+ * strongest action -> charge -> verdict.
+ */
+#include "internal.h"
+
+#include "policyd/metric.h"
+
+#define RULE_SUSPENDED "suspended"
+
+/* One request under way; what a ticket keeps of it when it must wait is in pending. */
+struct call {
+	struct engine *e;
+	const struct request *request;
+	struct now now;
+	struct account *account;
+	struct transaction *tx;
+	struct ticket pending;
+};
+
+static void verdict_pass(struct verdict *verdict)
+{
+	verdict->action = ACTION_DUNNO;
+	verdict->rule = "";
+	verdict->would = "";
+	verdict->reference[0] = '\0';
+	verdict->text[0] = '\0';
+}
+
+static void verdict_of_decision(struct verdict *verdict, const struct decision *d, const char *rule)
+{
+	verdict->action = d->action;
+	verdict->rule = rule;
+	memcpy(verdict->reference, d->reference, sizeof(verdict->reference));
+	span_copy(span_of(d->text), verdict->text, sizeof(verdict->text));
+}
+
+/* ---- the message ---- */
+
+static bool is_instance(const struct transaction *tx, struct span instance)
+{
+	struct span key = table_key(tx);
+	const size_t peer_n = sizeof(struct ip);
+	size_t room = sizeof(((struct transaction_key *)NULL)->bytes) - peer_n;
+	if (instance.n > room)
+		instance.n = room;
+	return span_equal(span_make(key.p + peer_n, key.n - peer_n), instance);
+}
+
+/* A new instance on a connection ends that connection's message; an empty one ends nothing. */
+static struct transaction *conn_message(
+	struct engine *e, struct conn *conn, struct span instance, struct now now)
+{
+	struct transaction *tx = table_get(e->transactions, conn->transaction);
+	if (!tx || instance.n == 0)
+		return tx;
+	if (is_instance(tx, instance))
+		return tx;
+	transaction_end(e, tx, now);
+	conn->transaction = (struct table_ref){0};
+	return NULL;
+}
+
+static void conn_attach(struct engine *e, struct conn *conn, struct transaction *tx)
+{
+	conn->transaction = table_ref_of(tx);
+	if (tx->conns++ == 0 && tx->node.list == TRANSACTION_LOST)
+		table_move(e->transactions, tx, TRANSACTION_OPEN);
+}
+
+/* A message that is this one request: whoever asks without an instance is not followed (semantics 7). */
+static struct transaction *message_nameless(struct call *c)
+{
+	struct engine *e = c->e;
+	struct transaction_key key;
+	uint64_t number = ++e->next_nameless;
+	/* No instance that Postfix sends begins with NUL. */
+	char name[1 + sizeof(number)] = {0};
+	memcpy(name + 1, &number, sizeof(number));
+	transaction_key(&key, &e->conn[0].peer, span_make(name, sizeof(name)));
+	return transaction_open(e, &key, c->account, HOOK_NONE, c->now);
+}
+
+/* The message of a request: the connection's own, one that another connection began, or a new one. */
+static struct transaction *message_of(struct call *c, engine_conn id, struct transaction *tx)
+{
+	struct engine *e = c->e;
+	struct transaction_key key;
+	if (c->request->instance.n == 0)
+		return message_nameless(c);
+	if (!tx) {
+		transaction_key(&key, &e->conn[id].peer, c->request->instance);
+		tx = table_find(e->transactions, span_make(key.bytes, key.n));
+		if (tx && id)
+			conn_attach(e, &e->conn[id], tx);
+	}
+	/* One instance, two accounts: not Postfix. The first one must not pay for the second. */
+	if (tx && account_get(e->accounts, tx->account) != c->account) {
+		transaction_end(e, tx, c->now);
+		tx = NULL;
+	}
+	if (tx) {
+		transaction_replan(e, tx);
+		return tx;
+	}
+	transaction_key(&key, &e->conn[id].peer, c->request->instance);
+	tx = transaction_open(e, &key, c->account,
+		hook_find(e, e->conn[id].listener, c->request->server_port), c->now);
+	if (id)
+		conn_attach(e, &e->conn[id], tx);
+	return tx;
+}
+
+/* ---- verdicts ---- */
+
+static const struct standing *standing_of(const struct call *c)
+{
+	return account_standing(c->account, c->now.wall);
+}
+
+/* True when it is the first of its rule in this message. */
+static bool decide_standing(struct call *c, const struct standing *standing, struct decision *d)
+{
+	const struct config *config = c->e->plan->snapshot;
+	bool is_first = decision_refer(c->e, c->tx, RULE_SUSPENDED, d);
+	d->action = config->suspension.action;
+	d->room_at = standing->until;
+	text_standing(d, config, standing);
+	return is_first;
+}
+
+static bool decide_limit(struct call *c, const struct finding *finding, struct decision *d)
+{
+	const struct config_limit *limit = finding->rule->config;
+	d->observed = limit->mode == MODE_OBSERVE;
+	bool is_first = decision_refer(c->e, c->tx, limit->name, d);
+	d->action = limit->action;
+	d->used = finding->used;
+	d->limit = limit->rate.n;
+	d->room_at = wall_of_mono(finding->room_at, c->now);
+	text_limit(d, c->e->plan->snapshot, finding->rule);
+	return is_first;
+}
+
+/* The message cannot go on at the stage that would have booked it: it gives back what it reserved. */
+static void refused(struct call *c)
+{
+	enum stage stage = c->pending.asked.stage;
+	if (stage == STAGE_RCPT || stage < c->tx->commit_at)
+		return;
+	c->tx->is_refused = true;
+	transaction_release(c->e, c->tx, c->now);
+}
+
+static void granted(struct call *c)
+{
+	const struct asked *asked = &c->pending.asked;
+	if (c->pending.charge.n)
+		transaction_charge(c->e, c->tx, &c->pending.charge, c->now);
+	c->tx->accepted += asked->cost.recipients;
+	if (asked->stage != STAGE_RCPT && asked->stage >= c->tx->commit_at)
+		transaction_commit(c->e, c->tx, asked->recipients, c->now);
+}
+
+/* The charge port has no room although the rings here have: other servers used it up. */
+static void refused_elsewhere(struct call *c)
+{
+	const struct limits_plan *plan = c->e->plan;
+	struct finding finding = {.room_at = MONO_NEVER};
+	for (size_t i = 0; i < plan->rules && !finding.rule; i++) {
+		if (plan->rule[i].config->mode == MODE_ENFORCE && !plan->rule[i].is_unlimited)
+			finding.rule = &plan->rule[i];
+	}
+	if (!finding.rule)
+		return;
+	finding.used = finding.rule->config->rate.n;
+	(void)decide_limit(c, &finding, &c->pending.decision);
+	verdict_of_decision(&c->pending.verdict, &c->pending.decision, finding.rule->config->name);
+}
+
+/* The last step, whoever answered and whenever. The verdict is pending.verdict. */
+static void conclude(struct call *c, enum charge_answer answer)
+{
+	struct verdict *verdict = &c->pending.verdict;
+	if (answer == CHARGE_REFUSED)
+		refused_elsewhere(c);
+	if (action_rows[verdict->action].accepts)
+		granted(c);
+	else
+		refused(c);
+	if (verdict->action != ACTION_DUNNO)
+		decision_publish(c->e, &c->pending.decision, c->pending.is_first);
+	if (verdict->action != ACTION_DUNNO && action_rows[verdict->action].accepts)
+		c->tx->is_diverted = true;
+	transaction_remember(c->tx, c->pending.asked.answer_id, verdict);
+}
+
+/* Everything but the charge: pending.verdict and what is to be charged if it accepts. */
+static void judge_request(struct call *c)
+{
+	struct ticket *p = &c->pending;
+	const struct standing *standing = standing_of(c);
+	enum action by_standing = standing ? c->e->plan->snapshot->suspension.action : ACTION_DUNNO;
+	struct judgement j = {.items = 0};
+	bool is_limit = false;
+	const char *would = "";
+	verdict_pass(&p->verdict);
+	p->charge.n = 0;
+	if (action_rows[by_standing].accepts) {
+		judge(c->e->plan, c->account, p->asked.cost, c->now.mono, &j);
+		is_limit = j.acts.rule && action_rows[j.acts.rule->config->action].strength >
+						  action_rows[by_standing].strength;
+	}
+	if (j.would.rule) {
+		decision_fill(&p->decision, c->request, c->account, c->now);
+		bool is_first = decide_limit(c, &j.would, &p->decision);
+		decision_publish(c->e, &p->decision, is_first);
+		would = j.would.rule->config->name;
+	}
+	if (is_limit) {
+		decision_fill(&p->decision, c->request, c->account, c->now);
+		p->is_first = decide_limit(c, &j.acts, &p->decision);
+		verdict_of_decision(&p->verdict, &p->decision, j.acts.rule->config->name);
+	} else if (standing) {
+		decision_fill(&p->decision, c->request, c->account, c->now);
+		p->is_first = decide_standing(c, standing, &p->decision);
+		verdict_of_decision(&p->verdict, &p->decision, RULE_SUSPENDED);
+	}
+	/* Postfix has the diversion already; a second one would say nothing new (semantics 16). */
+	if (c->tx->is_diverted && action_rows[p->verdict.action].accepts)
+		verdict_pass(&p->verdict);
+	p->verdict.would = would;
+	if (!action_rows[p->verdict.action].accepts)
+		return;
+	p->charge.n = j.items;
+	memcpy(p->charge.item, j.item, j.items * sizeof(j.item[0]));
+}
+
+/* What a request costs, given what its message has been granted already (semantics 10). */
+static struct cost cost_of(const struct call *c)
+{
+	const struct transaction *tx = c->tx;
+	if (c->request->stage == STAGE_RCPT)
+		return (struct cost){.messages = tx->accepted == 0, .recipients = 1};
+	uint32_t count = c->request->recipients;
+	uint32_t excess = count > tx->accepted ? count - tx->accepted : 0;
+	return (struct cost){.messages = excess && tx->accepted == 0, .recipients = excess};
+}
+
+/* Repetitions are alike in (stage, recipient); at DATA and later only with the same count of recipients. */
+static uint64_t answer_id(const struct call *c)
+{
+	uint64_t id = siphash24(&c->e->key, c->request->recipient);
+	id += (uint64_t)c->request->stage * UINT64_C(0x9e3779b97f4a7c15);
+	if (c->request->stage != STAGE_RCPT)
+		id += (uint64_t)c->request->recipients * UINT64_C(0xc2b2ae3d27d4eb4f);
+	return id;
+}
+
+/* True when the request was answered before and that answer still holds. */
+static bool answered_before(struct call *c, struct verdict *ret)
+{
+	const struct answer *answer = transaction_answer(c->tx, c->pending.asked.answer_id);
+	if (!answer)
+		return false;
+	bool by_standing = answer->verdict && strcmp(answer->verdict->rule, RULE_SUSPENDED) == 0;
+	/* Only a suspension made meanwhile overrides it (semantics 8). */
+	if (!by_standing && standing_of(c))
+		return false;
+	metric_add(METRIC_REPEATED, 1);
+	if (answer->verdict)
+		*ret = *answer->verdict;
+	return true;
+}
+
+static enum engine_result ask_port(
+	struct call *c, engine_conn id, struct verdict *ret, uint64_t *ret_ticket)
+{
+	struct engine *e = c->e;
+	struct ticket *p = &c->pending;
+	enum charge_answer answer = CHARGE_GRANTED;
+	if (p->charge.n) {
+		p->charge.id = ++e->next_charge;
+		p->charge.account = table_key(c->account);
+		p->charge.plan = e->plan;
+		answer = e->charge->ask(e->charge->ctx, &p->charge, c->now);
+	}
+	if (answer == CHARGE_PENDING) {
+		if (p->verdict.action == ACTION_DUNNO)
+			decision_fill(&p->decision, c->request, c->account, c->now);
+		p->transaction = table_ref_of(c->tx);
+		p->account = account_ref(c->account);
+		p->conn = id;
+		e->conn[id].ticket = table_ref_of(ticket_new(e, p, c->now));
+		*ret_ticket = p->charge.id;
+		return ENGINE_WAIT;
+	}
+	conclude(c, answer);
+	*ret = p->verdict;
+	return ENGINE_DONE;
+}
+
+/* MAIL has no instance: only a suspended login is told at once (semantics 14c). */
+static void answer_mail(struct call *c, struct verdict *ret)
+{
+	const struct standing *standing = standing_of(c);
+	struct transaction nobody = {0};
+	struct decision d;
+	if (!standing || action_rows[c->e->plan->snapshot->suspension.action].accepts)
+		return;
+	c->tx = &nobody;
+	decision_fill(&d, c->request, c->account, c->now);
+	(void)decide_standing(c, standing, &d);
+	verdict_of_decision(ret, &d, RULE_SUSPENDED);
+	decision_publish(c->e, &d, true);
+}
+
+enum engine_result engine_begin(struct engine *e, engine_conn id, const struct request *request,
+	struct now now, struct verdict *ret, uint64_t *ret_ticket)
+{
+	struct account_name name;
+	struct call c;
+	c.e = e;
+	c.request = request;
+	c.now = e->now = now;
+	metric_add(METRIC_REQUESTS, 1);
+	/* Not only at ticks: what is decided must depend on times alone, so that it can be replayed. */
+	messages_expire(e, now);
+	verdict_pass(ret);
+	c.tx = conn_message(e, &e->conn[id], request->instance, now);
+	bool is_mail = request->stage == STAGE_MAIL;
+	bool is_named = request->instance.n > 0;
+	bool is_message =
+		request->stage == STAGE_RCPT ||
+		(is_named && (request->stage == STAGE_DATA || request->stage == STAGE_EOM));
+	if ((!is_mail && !is_message) || !subject_of(request, e->plan->snapshot, &name))
+		return ENGINE_DONE;
+	metric_add(METRIC_REQUESTS_OUTBOUND, 1);
+	c.account = account_touch(e->accounts, &name, now.mono);
+	if (is_mail) {
+		answer_mail(&c, ret);
+		return ENGINE_DONE;
+	}
+	c.tx = message_of(&c, id, c.tx);
+	hook_saw(e, c.tx->hook, request->stage);
+	c.pending.asked = (struct asked){
+		.stage = request->stage,
+		.answer_id = answer_id(&c),
+		.recipients = request->recipients,
+	};
+	if (answered_before(&c, ret))
+		return ENGINE_DONE;
+	c.pending.asked.cost = cost_of(&c);
+	c.pending.is_first = false;
+	judge_request(&c);
+	enum engine_result result = ask_port(&c, id, ret, ret_ticket);
+	if (result == ENGINE_DONE && !is_named)
+		transaction_end(e, c.tx, now);
+	return result;
+}
+
+/* ---- late answers ---- */
+
+/* Past the deadline the rings here decide: they know this server's share. */
+static void judge_again(struct call *c)
+{
+	struct judgement j;
+	judge(c->e->plan, c->account, c->pending.asked.cost, c->now.mono, &j);
+	const struct limit_rule *rule = j.acts.rule;
+	if (rule && !action_rows[rule->config->action].accepts) {
+		c->e->charge->give_back(c->e->charge->ctx, &c->pending.charge, c->now);
+		c->pending.is_first = decide_limit(c, &j.acts, &c->pending.decision);
+		verdict_of_decision(&c->pending.verdict, &c->pending.decision, rule->config->name);
+		return;
+	}
+	c->pending.charge.plan = c->e->plan;
+	c->pending.charge.n = j.items;
+	memcpy(c->pending.charge.item, j.item, j.items * sizeof(j.item[0]));
+}
+
+/* Ends a ticket's wait. False when its connection has gone. */
+static bool ticket_conclude(
+	struct engine *e, struct ticket *ticket, enum charge_answer answer, struct now now)
+{
+	struct call c = {.e = e, .now = now, .pending = *ticket};
+	bool is_lost = ticket->conn == 0;
+	c.account = account_get(e->accounts, ticket->account);
+	c.tx = table_get(e->transactions, ticket->transaction);
+	if (is_lost || !c.tx) {
+		/* Nobody will act on it. A timed-out one may have been charged all the same. */
+		if (answer != CHARGE_REFUSED)
+			e->charge->give_back(e->charge->ctx, &ticket->charge, now);
+		return !is_lost;
+	}
+	transaction_replan(e, c.tx);
+	if (answer == CHARGE_TIMEOUT)
+		judge_again(&c);
+	conclude(&c, answer);
+	ticket->verdict = c.pending.verdict;
+	return true;
+}
+
+enum engine_result engine_resume(struct engine *e, uint64_t id, enum charge_answer answer,
+	struct now now, struct verdict *ret, engine_conn *ret_conn)
+{
+	struct ticket *ticket = ticket_find(e, id);
+	e->now = now;
+	if (!ticket) {
+		metric_add(METRIC_TICKETS_STALE, 1);
+		return ENGINE_STALE;
+	}
+	bool is_wanted = ticket_conclude(e, ticket, answer, now);
+	if (is_wanted) {
+		*ret = ticket->verdict;
+		*ret_conn = ticket->conn;
+	}
+	table_remove(e->tickets, ticket);
+	return is_wanted ? ENGINE_DONE : ENGINE_STALE;
+}
+
+void tickets_expire(struct engine *e, struct now now, bool all)
+{
+	struct ticket *ticket;
+	while ((ticket = table_oldest(e->tickets, 0)) && (all || ticket->due.us <= now.mono.us)) {
+		metric_add(METRIC_TICKETS_TIMED_OUT, 1);
+		if (ticket_conclude(e, ticket, CHARGE_TIMEOUT, now))
+			effect_reply(e, ticket->conn, &ticket->verdict);
+		table_remove(e->tickets, ticket);
+	}
+}
