@@ -52,7 +52,7 @@ static int answer_tell(const struct client *client, const char *columns, json_t 
 	if (client->is_json) {
 		json_object_del(answer, "exit");
 		json_dumpf(answer, client->render.out, JSON_COMPACT);
-		fputc('\n', client->render.out);
+		fprintf(client->render.out, "\n");
 	} else if (is_ok) {
 		render_data(&client->render, columns, json_object_get(answer, "data"));
 	} else {
@@ -100,7 +100,7 @@ static int usage_tell(const struct client *client, const struct command_row *row
 		line_print(stderr, "policyctl: ", text);
 	usage_print(stderr, row);
 	if (!row)
-		fputs("policyctl help lists the verbs\n", stderr);
+		fprintf(stderr, "policyctl help lists the verbs\n");
 	return code;
 }
 
@@ -127,7 +127,7 @@ static int help_all(const struct client *client)
 	}
 	if (!client->is_json) {
 		usage_print(client->render.out, NULL);
-		fputc('\n', client->render.out);
+		fprintf(client->render.out, "\n");
 	}
 	return data_tell(client, command_rows[COMMAND_help].columns, rows);
 }
@@ -314,7 +314,7 @@ static void render_setup(struct render *render)
 	*render = (struct render){
 		.out = stdout,
 		.width = (unsigned)width,
-		.is_colour = is_terminal && !(plain && *plain) && term && strcmp(term, "dumb"),
+		.is_colour = is_terminal && !(plain && *plain) && term && strcmp(term, "dumb") != 0,
 	};
 }
 
@@ -326,7 +326,7 @@ int main(int argc, char *argv[])
 	size_t n;
 	/* Accounts are UTF-8 whatever the locale: without one, widths are counted as if it were. */
 	if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1)
-		setlocale(LC_CTYPE, "C.UTF-8");
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
 	render_setup(&client.render);
 	const struct command_row *row = verb < argc ? command_find(span_of(argv[verb])) : NULL;
 	if (verb < argc && !row) {

@@ -28,7 +28,7 @@
 
 /* ---- the wire ---- */
 
-#define CONTROL_LINE_MAX (64 * 1024) /* of a request, its newline included */
+#define CONTROL_LINE_MAX 65536 /* bytes of a request, its newline included */
 
 struct control_request {
 	const struct command_row *row;

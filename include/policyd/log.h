@@ -3,8 +3,8 @@
  * log.h - one event, one line: a name and typed fields, "name key=value key=value".
  *
  * Foreign text is escaped so that no line can be forged: values with blanks, quotes, controls or
- * bytes beyond ASCII are quoted, with \xNN for what is not printable. Core modules do not log; the
- *rim and the programs do. The sink is one of the few globals (style: log sink, metric registry).
+ * bytes beyond ASCII are quoted, with \xNN for what is not printable. Core modules do not log; the rim
+ * and the programs do. The sink is one of the few globals (style: log sink, metric registry).
  *
  *	log_event(LEVEL_NOTICE, "suspend", F_SPAN("account", name), F_UINT("uid", uid));
  */

@@ -3,15 +3,16 @@
  * table.h - the bounded keyed table: the only home of state that grows with foreign input.
  *
  * An entry is a caller's struct that begins with a struct table_node. It stays at one address until
- * it is removed, and stands on exactly one of the table's lists, oldest first. A list has a
- *maximum: adding to a full one evicts its oldest entry (after telling the owner), so that one kind
- *of key can never crowd out another. Growth is incremental: no single call moves more than a few
- *slots.
+ * it is removed, and stands on exactly one of the table's lists, oldest first. A list has a maximum:
+ * adding to a full one evicts its oldest entry (after telling the owner), so that one kind of key
+ * can never crowd out another. Growth is incremental: no single call moves more than a few slots.
  *
  *	struct thing { struct table_node node; int value; };
  *	struct table *t = table_new(&(struct table_setup){
- *		.entry_bytes = sizeof(struct thing), .lists = 1, .max = {1000}, .hash_key = random_key
- *}); struct thing *it = table_find(t, SPAN("name")); if (!it) it = table_add(t, SPAN("name"), 0);
+ *		.entry_bytes = sizeof(struct thing), .lists = 1, .max = {1000}, .hash_key = random_key });
+ *	struct thing *it = table_find(t, SPAN("name"));
+ *	if (!it)
+ *		it = table_add(t, SPAN("name"), 0);
  *	table_touch(t, it);
  */
 #ifndef POLICYD_TABLE_H

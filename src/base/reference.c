@@ -16,16 +16,21 @@ void reference_format(uint64_t bits, char buf[REFERENCE_SIZE])
 	buf[REFERENCE_LENGTH] = '\0';
 }
 
+/* In the writing of reference_format(), or the byte itself when it stands in no reference. */
 static char letter_of(char c)
 {
-	static const char alike[][2] = {{'O', '0'}, {'I', '1'}, {'L', '1'}};
-	char upper = c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+	static const char alike[][2] = {{'o', '0'}, {'i', '1'}, {'l', '1'}};
+	const char lower = ascii_lower(c);
 
 	for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++) {
-		if (upper == alike[i][0])
+		if (lower == alike[i][0])
 			return alike[i][1];
 	}
-	return upper;
+	for (size_t i = 0; i < sizeof(letters) - 1; i++) {
+		if (lower == ascii_lower(letters[i]))
+			return letters[i];
+	}
+	return c;
 }
 
 size_t reference_normalise(struct span typed, char buf[REFERENCE_SIZE])

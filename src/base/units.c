@@ -52,12 +52,13 @@ static size_t digits_count(struct span text)
 static int amount_parse(struct span text, const struct unit_row *row, size_t rows, uint64_t *ret)
 {
 	size_t digits = digits_count(text);
-	struct span word = span_make(digits ? text.p + digits : NULL, text.n - digits);
+	struct span word;
 	uint64_t n;
 	int r = span_to_u64(span_make(text.p, digits), &n);
 
 	if (r != 0)
 		return r;
+	word = span_make(text.p + digits, text.n - digits);
 	for (size_t i = 0; i < rows; i++) {
 		if (!span_equal(word, span_of(row[i].word)))
 			continue;

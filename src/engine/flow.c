@@ -393,7 +393,6 @@ static bool ticket_conclude(
 			e->charge->give_back(e->charge->ctx, &ticket->charge, now);
 		return !is_lost;
 	}
-	transaction_replan(e, c.tx);
 	if (answer == CHARGE_TIMEOUT)
 		judge_again(&c);
 	conclude(&c, answer);

@@ -96,23 +96,21 @@ void transaction_remember(struct transaction *tx, uint64_t id, const struct verd
 /* ---- charges ---- */
 
 /*
- * The account's rings, and which of them is ring of this message's plan: a reload may have laid them out
- * anew meanwhile. False when there is none (any more).
+ * The account's rings, and which of them counts what ring of plan (perhaps an older one) counts. False when
+ * there is none (any more).
  */
 struct ring_place {
-	struct limits_plan *plan;
 	struct rings *rings;
-	uint32_t ring;
+	uint32_t ring; /* of the engine's plan */
 };
-static bool ring_place(
-	struct engine *e, const struct transaction *tx, uint32_t ring, struct ring_place *ret)
+static bool ring_place(struct engine *e, const struct transaction *tx,
+	const struct limits_plan *plan, uint32_t ring, struct ring_place *ret)
 {
 	struct account *account = account_get(e->accounts, tx->account);
 	if (!account)
 		return false;
-	ret->plan = e->plan;
 	ret->rings = limits_rings(e->plan, account);
-	ret->ring = tx->plan == e->plan ? ring : limits_find_ring(e->plan, &tx->plan->ring[ring]);
+	ret->ring = plan == e->plan ? ring : limits_find_ring(e->plan, &plan->ring[ring]);
 	return ret->ring != RING_NONE;
 }
 
@@ -132,6 +130,7 @@ void transaction_charge(
 	struct engine *e, struct transaction *tx, const struct charge *charge, struct now now)
 {
 	struct ring_place at;
+	transaction_replan(e, tx);
 	if (!tx->is_booked && charge->n) {
 		pin(e, tx, true);
 		if (!tx->reserved)
@@ -139,14 +138,14 @@ void transaction_charge(
 	}
 	for (unsigned i = 0; i < charge->n; i++) {
 		const struct charge_item *item = &charge->item[i];
-		if (!ring_place(e, tx, item->ring, &at))
+		if (!ring_place(e, tx, charge->plan, item->ring, &at))
 			continue;
 		if (tx->is_booked) {
-			(void)ring_book(at.plan, at.rings, at.ring, item->amount, now.mono);
+			(void)ring_book(e->plan, at.rings, at.ring, item->amount, now.mono);
 			continue;
 		}
-		ring_reserve(at.plan, at.rings, at.ring, item->amount);
-		tx->reserved[item->ring] += item->amount;
+		ring_reserve(e->plan, at.rings, at.ring, item->amount);
+		tx->reserved[at.ring] += item->amount;
 	}
 	metric_add(METRIC_CHARGES, 1);
 }
@@ -176,15 +175,15 @@ void transaction_commit(struct engine *e, struct transaction *tx, uint32_t count
 	for (uint32_t i = 0; tx->reserved && i < tx->plan->rings; i++) {
 		uint32_t amount = tx->reserved[i];
 		tx->reserved[i] = 0;
-		if (amount == 0 || !ring_place(e, tx, i, &at))
+		if (amount == 0 || !ring_place(e, tx, tx->plan, i, &at))
 			continue;
-		ring_unreserve(at.plan, at.rings, at.ring, amount);
+		ring_unreserve(e->plan, at.rings, at.ring, amount);
 		if (tx->plan->ring[i].unit == UNIT_RECIPIENTS && count && count < amount) {
 			unused.item[unused.n++] =
 				(struct charge_item){.ring = i, .amount = amount - count};
 			amount = count;
 		}
-		(void)ring_book(at.plan, at.rings, at.ring, amount, now.mono);
+		(void)ring_book(e->plan, at.rings, at.ring, amount, now.mono);
 	}
 	give_back(e, tx, &unused, now);
 	pin(e, tx, false);
@@ -202,8 +201,8 @@ void transaction_release(struct engine *e, struct transaction *tx, struct now no
 			continue;
 		unused.item[unused.n++] =
 			(struct charge_item){.ring = i, .amount = tx->reserved[i]};
-		if (ring_place(e, tx, i, &at))
-			ring_unreserve(at.plan, at.rings, at.ring, tx->reserved[i]);
+		if (ring_place(e, tx, tx->plan, i, &at))
+			ring_unreserve(e->plan, at.rings, at.ring, tx->reserved[i]);
 		tx->reserved[i] = 0;
 	}
 	give_back(e, tx, &unused, now);

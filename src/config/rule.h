@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rule.h - what single settings demand of their text beyond their type: a path is absolute, a
+ * domain looks like one. One row a setting; rules over several settings are in check.h.
+ */
+#ifndef POLICYD_CONFIG_RULE_H
+#define POLICYD_CONFIG_RULE_H
+
+#include <stdint.h>
+
+#include "policyd/addr.h"
+#include "policyd/err.h"
+#include "policyd/span.h"
+
+enum rule_result { RULE_WARNS = 1 };
+
+/* path as schema_path() gives it. 0; -EINVAL; RULE_WARNS: taken, but err has something to say. */
+MUST_CHECK int rule_check(const char *path, struct span text, struct errbuf *err);
+
+/* A listen address, taken apart: a unix path, or an address and port. */
+struct rule_address {
+	struct span path; /* empty for inet */
+	struct ip ip;
+	uint16_t port;
+};
+/* "unix:/path", "inet:192.0.2.1:port" or "inet:[2001:db8::1]:port". 0 or -EINVAL with a hint. */
+MUST_CHECK int rule_address_parse(struct span text, struct rule_address *ret, struct errbuf *err);
+
+#endif

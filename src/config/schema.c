@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The tables that setting.def and choice.def expand to, and the life of the structs they describe.
+ * How a value is read is value.c's business, what goes together check.c's.
+ */
+#include "schema.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char setting_required[] = "(required)";
+
+#define WORD(id, word, text) word,
+static const char *const unit_words[] = {CHOICES_UNIT(WORD)};
+static const char *const key_words[] = {CHOICES_KEY(WORD)};
+static const char *const mode_words[] = {CHOICES_MODE(WORD)};
+static const char *const commit_words[] = {CHOICES_COMMIT(WORD)};
+#undef WORD
+
+#define ACTION(word, strength, accepts, code, argument) #word,
+static const char *const action_words[] = {
+#include "policyd/action.def"
+};
+#undef ACTION
+
+const char *unit_name(enum unit unit)
+{
+	return unit_words[unit];
+}
+
+const char *key_name(enum key key)
+{
+	return key_words[key];
+}
+
+const char *mode_name(enum mode mode)
+{
+	return mode_words[mode];
+}
+
+const char *commit_name(enum commit commit)
+{
+	return commit_words[commit];
+}
+
+static const struct choice_set unit_choices = {unit_words, UNIT_COUNT};
+static const struct choice_set key_choices = {key_words, KEY_COUNT};
+static const struct choice_set mode_choices = {mode_words, MODE_COUNT};
+static const struct choice_set commit_choices = {commit_words, COMMIT_COUNT};
+static const struct choice_set action_choices = {action_words, ACTION_COUNT};
+
+#define PLAIN(id, owner, name)                                                                     \
+	{                                                                                          \
+		.kind = VALUE_##id, .offset = offsetof(owner, name)                                \
+	}
+#define CHOICE(set, owner, name)                                                                   \
+	{                                                                                          \
+		.kind = VALUE_CHOICE, .offset = offsetof(owner, name), .choices = &set##_choices   \
+	}
+#define SECTION(section, owner, name)                                                              \
+	{                                                                                          \
+		.kind = VALUE_SECTION, .offset = offsetof(owner, name), .below = &schema_##section \
+	}
+#define LIST(section, owner, name)                                                                 \
+	{                                                                                          \
+		.kind = VALUE_LIST, .offset = offsetof(owner, name),                               \
+		.offset_n = offsetof(owner, name##_n), .below = &schema_##section                  \
+	}
+
+/* The type column of setting.def; owner is the section's struct. */
+/* clang-format off */
+#define AT_STRING(owner, name)             PLAIN(STRING, owner, name)
+#define AT_BOOL(owner, name)               PLAIN(BOOL, owner, name)
+#define AT_COUNT(owner, name)              PLAIN(COUNT, owner, name)
+#define AT_DURATION(owner, name)           PLAIN(DURATION, owner, name##_us)
+#define AT_SIZE(owner, name)               PLAIN(SIZE, owner, name)
+#define AT_RATE(owner, name)               PLAIN(RATE, owner, name)
+#define AT_PERMISSIONS(owner, name)        PLAIN(PERMISSIONS, owner, name)
+#define AT_NETS(owner, name)               PLAIN(NETS, owner, name)
+#define AT_STRINGS(owner, name)            PLAIN(STRINGS, owner, name)
+#define AT_LATER(owner, name)              PLAIN(LATER, owner, name)
+#define AT_CHOICE_action(owner, name)      CHOICE(action, owner, name)
+#define AT_CHOICE_unit(owner, name)        CHOICE(unit, owner, name)
+#define AT_CHOICE_key(owner, name)         CHOICE(key, owner, name)
+#define AT_CHOICE_mode(owner, name)        CHOICE(mode, owner, name)
+#define AT_CHOICE_commit(owner, name)      CHOICE(commit, owner, name)
+#define AT_SECTION_suspension(owner, name) SECTION(suspension, owner, name)
+#define AT_SECTION_state(owner, name)      SECTION(state, owner, name)
+#define AT_SECTION_control(owner, name)    SECTION(control, owner, name)
+#define AT_SECTION_record(owner, name)     SECTION(record, owner, name)
+#define AT_LIST_listen(owner, name)        LIST(listen, owner, name)
+#define AT_LIST_limit(owner, name)         LIST(limit, owner, name)
+
+#define REQUIRED setting_required
+#define ROW(type, name, preset, low, high, reload, text) \
+	{#type, #name, preset, low, high, #reload, text},
+#define IN_LISTEN(type, name, ...)     AT_##type(struct config_listen, name),
+#define IN_LIMIT(type, name, ...)      AT_##type(struct config_limit, name),
+#define IN_SUSPENSION(type, name, ...) AT_##type(struct config_suspension, name),
+#define IN_STATE(type, name, ...)      AT_##type(struct config_state, name),
+#define IN_CONTROL(type, name, ...)    AT_##type(struct config_control, name),
+#define IN_RECORD(type, name, ...)     AT_##type(struct config_record, name),
+#define IN_TOP(type, name, ...)        AT_##type(struct config, name),
+/* clang-format on */
+
+#define ROWS(id)   static const struct setting_row rows_##id[] = {SETTINGS_##id(ROW)}
+#define FIELDS(id) static const struct schema_field fields_##id[] = {SETTINGS_##id(IN_##id)}
+ROWS(LISTEN);
+ROWS(LIMIT);
+ROWS(SUSPENSION);
+ROWS(STATE);
+ROWS(CONTROL);
+ROWS(RECORD);
+ROWS(TOP);
+#undef ROW
+#undef REQUIRED
+
+#define SECTION_OF(id, section_name, owner)                                                        \
+	{                                                                                          \
+		.name = section_name, .row = rows_##id, .field = fields_##id,                      \
+		.n = sizeof(rows_##id) / sizeof(rows_##id[0]), .bytes = sizeof(owner),             \
+	}
+
+FIELDS(LISTEN);
+FIELDS(LIMIT);
+FIELDS(SUSPENSION);
+FIELDS(STATE);
+FIELDS(CONTROL);
+FIELDS(RECORD);
+
+const struct schema_section schema_listen = SECTION_OF(LISTEN, "listen", struct config_listen);
+static const struct schema_section schema_limit = SECTION_OF(LIMIT, "limits", struct config_limit);
+static const struct schema_section schema_suspension =
+	SECTION_OF(SUSPENSION, "suspension", struct config_suspension);
+static const struct schema_section schema_state = SECTION_OF(STATE, "state", struct config_state);
+static const struct schema_section schema_control =
+	SECTION_OF(CONTROL, "control", struct config_control);
+static const struct schema_section schema_record =
+	SECTION_OF(RECORD, "record", struct config_record);
+
+FIELDS(TOP);
+const struct schema_section schema_top = SECTION_OF(TOP, "", struct config);
+
+#define PUBLIC(id, section_name)                                                                   \
+	{                                                                                          \
+		.name = section_name, .row = rows_##id,                                            \
+		.n = sizeof(rows_##id) / sizeof(rows_##id[0])                                      \
+	}
+const struct setting_section setting_sections[] = {
+	PUBLIC(TOP, ""),
+	PUBLIC(LISTEN, "listen"),
+	PUBLIC(LIMIT, "limits"),
+	PUBLIC(SUSPENSION, "suspension"),
+	PUBLIC(STATE, "state"),
+	PUBLIC(CONTROL, "control"),
+	PUBLIC(RECORD, "record"),
+};
+const size_t setting_sections_n = sizeof(setting_sections) / sizeof(setting_sections[0]);
+
+/* The walk treats every section's struct alike. */
+static_assert(offsetof(struct config, place) == 0, "place comes first");
+static_assert(offsetof(struct config_listen, place) == 0, "place comes first");
+static_assert(offsetof(struct config_limit, place) == 0, "place comes first");
+static_assert(offsetof(struct config_suspension, place) == 0, "place comes first");
+static_assert(offsetof(struct config_state, place) == 0, "place comes first");
+static_assert(offsetof(struct config_control, place) == 0, "place comes first");
+static_assert(offsetof(struct config_record, place) == 0, "place comes first");
+
+ptrdiff_t schema_find(const struct schema_section *section, struct span name)
+{
+	for (size_t i = 0; i < section->n; i++) {
+		if (span_equal(name, span_of(section->row[i].name)))
+			return (ptrdiff_t)i;
+	}
+	return -1;
+}
+
+bool schema_is_required(const struct setting_row *row)
+{
+	return row->preset == setting_required;
+}
+
+const char *schema_path(const struct schema_section *section, const struct setting_row *row,
+	char buf[SCHEMA_PATH_SIZE])
+{
+	if (section->name[0] == '\0' ||
+		snprintf(buf, SCHEMA_PATH_SIZE, "%s.%s", section->name, row->name) < 0)
+		return row->name;
+	return buf;
+}
+
+void *schema_elements(const void *at)
+{
+	void *elements;
+
+	memcpy(&elements, at, sizeof(elements));
+	return elements;
+}
+
+void schema_set_elements(void *at, void *elements)
+{
+	memcpy(at, &elements, sizeof(elements));
+}
+
+static void release_string(const struct schema_field *field, void *at)
+{
+	char **text = at;
+
+	(void)field;
+	free(*text);
+	*text = NULL;
+}
+
+static void release_strings(const struct schema_field *field, void *at)
+{
+	struct config_strings *strings = at;
+
+	(void)field;
+	for (size_t i = 0; i < strings->n; i++)
+		free(strings->text[i]);
+	free(strings->text);
+	*strings = (struct config_strings){0};
+}
+
+static void release_nets(const struct schema_field *field, void *at)
+{
+	struct config_nets *nets = at;
+
+	(void)field;
+	free(nets->net);
+	*nets = (struct config_nets){0};
+}
+
+static void release_section(const struct schema_field *field, void *at)
+{
+	schema_release(field->below, at);
+}
+
+static void release_list(const struct schema_field *field, void *at)
+{
+	/* The count lies in the same struct as the pointer. */
+	size_t *n = (void *)((char *)at + (field->offset_n - field->offset));
+	char *elements = schema_elements(at);
+
+	for (size_t i = 0; i < *n; i++)
+		schema_release(field->below, elements + i * field->below->bytes);
+	free(elements);
+	schema_set_elements(at, NULL);
+	*n = 0;
+}
+
+typedef void release(const struct schema_field *field, void *at);
+
+/* Only these own anything. */
+static release *const releases[VALUE_KINDS] = {
+	[VALUE_STRING] = release_string,
+	[VALUE_STRINGS] = release_strings,
+	[VALUE_NETS] = release_nets,
+	[VALUE_SECTION] = release_section,
+	[VALUE_LIST] = release_list,
+};
+
+void schema_release_field(const struct schema_field *field, void *owner)
+{
+	release *fn = releases[field->kind];
+
+	if (fn)
+		fn(field, schema_at(field, owner));
+}
+
+void schema_release(const struct schema_section *section, void *owner)
+{
+	for (size_t i = 0; i < section->n; i++)
+		schema_release_field(&section->field[i], owner);
+}

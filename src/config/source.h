@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* source.h - the files of a configuration: their bytes and their names. */
+#ifndef POLICYD_CONFIG_SOURCE_H
+#define POLICYD_CONFIG_SOURCE_H
+
+#include "policyd/config.h"
+
+#define SOURCE_BYTES_MAX   ((size_t)1024 * 1024)
+#define SOURCE_DROPINS_MAX 256
+
+/* The whole file, *ret_text with *ret_n bytes is the caller's to free. 0 or -errno with a sentence.
+ */
+MUST_CHECK int source_read(const char *path, char **ret_text, size_t *ret_n, struct errbuf *err);
+
+/*
+ * The paths of conf.d/ *.conf beside path, sorted by byte; the strings are the caller's. No conf.d
+ * is none. 0 or -errno with a sentence about the directory.
+ */
+MUST_CHECK int source_list_dropins(
+	const char *path, struct config_strings *ret, struct errbuf *err);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Commands that look at one account or one decision: show, explain, why. They make nothing and
+ * change nothing.
+ */
+#include <string.h>
+#include <sysexits.h>
+
+#include "call.h"
+#include "policyd/reference.h"
+#include "text.h"
+#include "view.h"
+
+/* The account named by the arguments. 0, or negative: the call has been ended. */
+static int account_look(struct control_call *call, struct engine_account_view *ret)
+{
+	struct errbuf err;
+	int r = engine_account(
+		call->setup->engine, call_arg(call, "account"), call_now(call), ret, &err);
+	if (r != 0)
+		call_fail(call, EX_USAGE, "%s", err.text);
+	return r;
+}
+
+static struct span view_key(const struct engine_account_view *view)
+{
+	return span_make(view->name.key, view->name.n);
+}
+
+/* ---- show ---- */
+
+#define SHOW_DECISIONS 10
+
+struct decisions_of {
+	struct span account;
+	json_t *rows; /* newest first */
+};
+
+static bool decision_keep(void *ctx, const struct decision *decision)
+{
+	struct decisions_of *found = ctx;
+	if (span_equal(span_of(decision->account), found->account))
+		json_array_append_new(found->rows, view_decision(decision));
+	return json_array_size(found->rows) < SHOW_DECISIONS;
+}
+
+static json_t *show_json(
+	struct engine *engine, const struct engine_account_view *view, struct now now)
+{
+	static const char *const kinds[ACCOUNT_KINDS] = {[ACCOUNT_LOGIN] = "login",
+		[ACCOUNT_CERT] = "certificate",
+		[ACCOUNT_ADDR] = "address"};
+	struct decisions_of found = {.account = view_key(view), .rows = json_array()};
+	engine_decisions(engine, decision_keep, &found);
+	return json_pack("{s:o, s:s, s:o, s:o, s:i, s:o, s:o}", "account",
+		view_account(found.account), "kind", kinds[view->name.kind], "suspended",
+		view_standing(view->standing), "last_seen",
+		view->is_known ? text_time(wall_of_mono(view->last_seen, now)) : json_null(),
+		"open_messages", (int)view->open_messages, "limits", view_limits(view, now),
+		"decisions", found.rows);
+}
+
+void handle_show(struct control_call *call)
+{
+	struct engine_account_view view;
+	if (account_look(call, &view) != 0)
+		return;
+	if (view.is_known || view.standing) {
+		call_answer(call, show_json(call->setup->engine, &view, call_now(call)));
+		return;
+	}
+	struct span shown = subject_shown(view_key(&view));
+	call_fail(call, EX_NOUSER,
+		"%.*s is not known: no mail seen from it since the start, and no suspension",
+		(int)shown.n, shown.p);
+}
+
+/* ---- explain ---- */
+
+void handle_explain(struct control_call *call)
+{
+	struct engine_account_view view;
+	if (account_look(call, &view) != 0)
+		return;
+	struct now now = call_now(call);
+	call_answer(call,
+		json_pack("{s:o, s:o, s:{s:s, s:o, s:o}, s:o}", "account",
+			view_account(view_key(&view)), "suspended", view_standing(view.standing),
+			"next", "action", action_rows[view.next.action].word, "rule",
+			text_json(span_of(view.next.rule)), "text",
+			text_json(span_of(view.next.text)), "limits", view_limits(&view, now)));
+}
+
+/* ---- why ---- */
+
+struct decisions_named {
+	char reference[REFERENCE_SIZE];
+	json_t *rows; /* newest last */
+};
+
+static bool decision_match(void *ctx, const struct decision *decision)
+{
+	struct decisions_named *named = ctx;
+	if (strcmp(decision->reference, named->reference) == 0)
+		json_array_insert_new(named->rows, 0, view_decision(decision));
+	return true;
+}
+
+static void why_done(void *ctx, json_t *rows, const char *error)
+{
+	struct control_call *call = ctx;
+	if (!rows) {
+		call_fail(call, EX_TEMPFAIL, "the store cannot be read: %s", error);
+	} else if (json_array_size(rows) == 0) {
+		json_decref(rows);
+		call_fail(call, EXIT_NEGATIVE, "no decision with that reference is on record");
+	} else {
+		view_rename_accounts(rows);
+		call_answer(call, rows);
+	}
+}
+
+void handle_why(struct control_call *call)
+{
+	struct decisions_named named;
+	if (reference_normalise(call_arg(call, "reference"), named.reference) != REFERENCE_LENGTH) {
+		call_fail(
+			call, EX_USAGE, "a reference has %d letters and digits", REFERENCE_LENGTH);
+		return;
+	}
+	named.rows = json_array();
+	engine_decisions(call->setup->engine, decision_match, &named);
+	if (json_array_size(named.rows)) {
+		call_answer(call, named.rows);
+		return;
+	}
+	json_decref(named.rows);
+	if (store_why(call->setup->store, span_of(named.reference), why_done, call) != 0)
+		call_fail(call, EX_TEMPFAIL, "the store is busy; try again");
+}

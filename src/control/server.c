@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control socket's server: who connects, who may, and which handler it is. Bytes are conn.c's
+ * business, what commands do the handlers'.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <event2/listener.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "peer.h"
+#include "policyd/log.h"
+#include "policyd/mem.h"
+#include "policyd/place.h"
+
+#define CONNECTIONS_MAX 64
+#define RETRY_S         1  /* after accept() failed: descriptors come back, but not at once */
+#define COMPLAIN_S      60 /* one warning of a kind a minute */
+
+/* Freed when the last call under way has ended, which may be after control_free(). */
+struct control {
+	unsigned refs;
+	bool is_freed;
+	struct control_setup setup;
+	struct place place;
+	struct operators operators;
+	struct evconnlistener *listener;
+	struct event *retry;
+	struct log_throttle crowded, failed, denied;
+	struct control_conn *conn[CONNECTIONS_MAX];
+};
+
+static void control_unref(struct control *control)
+{
+	if (--control->refs == 0)
+		free(control);
+}
+
+static struct now control_now(const struct control *control)
+{
+	return control->setup.now(control->setup.now_ctx);
+}
+
+static bool may_complain(
+	struct control *control, struct log_throttle *throttle, uint64_t *ret_missed)
+{
+	return log_may(throttle, control_now(control).mono.us / SECOND_US, COMPLAIN_S, ret_missed);
+}
+
+/* ---- calls ---- */
+
+static call_handler *const handlers[COMMAND_COUNT] = {
+#define HANDLER_DAEMON(verb) [COMMAND_##verb] = handle_##verb,
+#define HANDLER_LOCAL(verb)
+#define COMMAND(verb, right, place, grammar, columns, help) HANDLER_##place(verb)
+#include "policyd/command.def"
+#undef COMMAND
+#undef HANDLER_LOCAL
+#undef HANDLER_DAEMON
+};
+
+void control_call_begin(struct control_conn *conn, const struct control_request *request)
+{
+	struct control *control = conn->control;
+	struct control_call *call = xmalloc(sizeof(*call));
+	const struct command_row *row = request->row;
+	uint64_t missed;
+	*call = (struct control_call){
+		.setup = &control->setup,
+		.row = row,
+		.args = request->args,
+		.uid = conn->uid,
+		.control = control,
+		.conn = conn,
+	};
+	conn->call = call;
+	control->refs++;
+	if (peer_right(conn->uid, &control->operators) >= row->right) {
+		handlers[row - command_rows](call);
+		return;
+	}
+	if (may_complain(control, &control->denied, &missed))
+		log_event(LEVEL_WARNING, "control-denied", F_STR("verb", row->verb),
+			F_INT("uid", conn->uid), F_INT("missed", missed));
+	call_fail(call, EX_NOPERM,
+		"%s needs the right \"%s\": root and control.operators in the configuration have "
+		"it",
+		row->verb, command_right_name(row->right));
+}
+
+void call_end(struct control_call *call)
+{
+	if (call->work_free)
+		call->work_free(call->work);
+	json_decref(call->args);
+	control_unref(call->control);
+	free(call);
+}
+
+void call_answer(struct control_call *call, json_t *data)
+{
+	if (call->conn)
+		control_conn_answer(call->conn, data);
+	else
+		json_decref(data);
+	call_end(call);
+}
+
+void call_fail(struct control_call *call, int exit, const char *format, ...)
+{
+	struct errbuf err;
+	va_list args;
+	va_start(args, format);
+	if (vsnprintf(err.text, sizeof(err.text), format, args) < 0)
+		err.text[0] = '\0';
+	va_end(args);
+	if (call->conn)
+		control_conn_refuse(call->conn, exit, err.text);
+	call_end(call);
+}
+
+struct now call_now(const struct control_call *call)
+{
+	return control_now(call->control);
+}
+
+bool call_is_void(const struct control_call *call)
+{
+	return call->control->is_freed;
+}
+
+/* ---- connections ---- */
+
+static struct control_conn **slot_of(struct control *control, const struct control_conn *conn)
+{
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+		if (control->conn[i] == conn)
+			return &control->conn[i];
+	}
+	return NULL;
+}
+
+void control_forget(struct control *control, const struct control_conn *conn)
+{
+	struct control_conn **slot = slot_of(control, conn);
+	if (slot)
+		*slot = NULL;
+}
+
+static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+	int address_n, void *ctx)
+{
+	struct control *control = ctx;
+	struct control_conn **slot = slot_of(control, NULL);
+	uint64_t missed;
+	uid_t uid;
+	(void)listener;
+	(void)address;
+	(void)address_n;
+	if (slot && peer_read(fd, &uid) == 0) {
+		*slot = control_conn_new(control, control->setup.base, fd, uid);
+		return;
+	}
+	close(fd);
+	if (may_complain(control, &control->crowded, &missed))
+		log_event(LEVEL_WARNING, "control-turned-away",
+			F_STR("reason", slot ? "no peer credentials" : "too many connections"),
+			F_INT("missed", missed));
+}
+
+/* The socket stays readable while accept() fails, so without a pause the loop would spin. */
+static void accept_failed_cb(struct evconnlistener *listener, void *ctx)
+{
+	struct control *control = ctx;
+	int code = EVUTIL_SOCKET_ERROR();
+	uint64_t missed;
+	evconnlistener_disable(listener);
+	event_add(control->retry, &(struct timeval){.tv_sec = RETRY_S});
+	if (may_complain(control, &control->failed, &missed))
+		log_event(LEVEL_WARNING, "control-accept-failed",
+			F_STR("error", evutil_socket_error_to_string(code)),
+			F_INT("missed", missed));
+}
+
+static void retry_cb(evutil_socket_t fd, short what, void *ctx)
+{
+	struct control *control = ctx;
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(control->listener);
+}
+
+/* ---- life ---- */
+
+static int control_listen(
+	struct control *control, const struct config_control *config, struct errbuf *err)
+{
+	char address[PATH_MAX];
+	int n = snprintf(address, sizeof(address), "unix:%s", config->socket);
+	if (n < 0 || (size_t)n >= sizeof(address)) {
+		err_set(err, "control.socket: the path is too long");
+		return -ENAMETOOLONG;
+	}
+	const struct place_setup setup = {
+		.address = address,
+		.mode = config->mode,
+		.group = config->group,
+		.backlog = CONNECTIONS_MAX,
+	};
+	int r = place_open(&setup, &control->place, err);
+	if (r != 0)
+		return r;
+	/* Backlog 0: it listens already. The place closes its descriptor itself. */
+	control->listener = evconnlistener_new(control->setup.base, accept_cb, control,
+		LEV_OPT_CLOSE_ON_EXEC, 0, control->place.fd);
+	if (!control->listener || !control->retry) {
+		err_set(err, "%s: libevent is out of memory", config->socket);
+		return -ENOMEM;
+	}
+	evconnlistener_set_error_cb(control->listener, accept_failed_cb);
+	return 0;
+}
+
+int control_new(const struct control_setup *setup, const struct config *config,
+	struct control **ret, struct errbuf *err)
+{
+	struct control *control = xcalloc(1, sizeof(*control));
+	*control = (struct control){.refs = 1, .setup = *setup};
+	control->retry = evtimer_new(setup->base, retry_cb, control);
+	int r = control_listen(control, &config->control, err);
+	if (r != 0) {
+		control_free(control);
+		return r;
+	}
+	operators_load(&control->operators, config);
+	*ret = control;
+	return 0;
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	if (control->listener)
+		evconnlistener_free(control->listener);
+	place_close(&control->place);
+	if (control->retry)
+		event_free(control->retry);
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+		if (control->conn[i])
+			control_conn_free(control->conn[i]);
+	}
+	operators_deinit(&control->operators);
+	control->is_freed = true;
+	control_unref(control);
+}
+
+void control_reconfigure(struct control *control, const struct config *config)
+{
+	operators_load(&control->operators, config);
+}

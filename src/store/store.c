@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The store's calls, on the loop thread: opening, making jobs, telling what became of them. Nothing
+ * here waits for the disk but open, load and free; transactions are group.c's.
+ */
+#include "store_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policyd/mem.h"
+#include "policyd/metric.h"
+
+#define PLACES 4096 /* jobs at a time: some 3 MB of decisions at worst */
+#define PLACES_RESERVED                                                                            \
+	64 /* of them for events and reads, which a flood of decisions must not starve */
+#define AUDIT_ROWS 10000
+
+static void event_tell(struct store_job *base)
+{
+	struct event_job *job = (struct event_job *)base;
+
+	job->done(job->ctx, base->result, base->result == 0 ? job->id : 0, base->error);
+}
+
+/* Nobody waits for a decision. */
+static void decision_tell(struct store_job *base)
+{
+	(void)base;
+}
+
+static void read_tell(struct store_job *base)
+{
+	struct read_job *job = (struct read_job *)base;
+
+	job->done(job->ctx, job->rows, base->error);
+}
+
+static const struct store_job_kind event_kind = {
+	.run = event_run, .tell = event_tell, .is_vital = true};
+static const struct store_job_kind decision_kind = {.run = decision_run, .tell = decision_tell};
+static const struct store_job_kind why_kind = {.run = why_run, .tell = read_tell, .is_read = true};
+static const struct store_job_kind audit_kind = {
+	.run = audit_run, .tell = read_tell, .is_read = true};
+
+static void job_done(void *ctx, struct writer_job *base)
+{
+	struct store *s = ctx;
+	struct store_job *job = (struct store_job *)base;
+
+	s->pending--;
+	s->is_failing = job->result != 0;
+	if (s->is_failing) {
+		metric_add(METRIC_STORE_ERRORS, 1);
+		err_set(&s->failure, "%s", job->error);
+	}
+	job->kind->tell(job);
+	free(job->error);
+	free(job);
+}
+
+/* Takes the job over, also when there is no place for it. */
+static int submit(struct store *s, struct store_job *job, const struct store_job_kind *kind)
+{
+	job->kind = kind;
+	job->base.run = group_run;
+	job->base.done = job_done;
+	job->base.ctx = s;
+	if (!writer_submit(s->writer, &job->base)) {
+		free(job);
+		return -EAGAIN;
+	}
+	s->pending++;
+	return 0;
+}
+
+/*
+ * How long the write-ahead log may get before it is worked into the database (in pages of 4 KiB),
+ * and what is left of it afterwards: long is fast, but a state directory may be as small as 1 MiB.
+ */
+/* clang-format off */
+static const char log_short[] =
+	"PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 262144";
+static const char log_long[] =
+	"PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 8388608";
+/* clang-format on */
+
+static int start(struct store *s, struct errbuf *err)
+{
+	int r = sql_text(&s->sql, directory_is_small(&s->directory) ? log_short : log_long, err);
+
+	if (r == 0)
+		r = sql_row(&s->sql, SQL_NEWEST, err);
+	if (r < 0)
+		return r;
+	s->group.newest.us = sql_column_int(&s->sql, SQL_NEWEST, 0);
+	sql_reset(&s->sql, SQL_NEWEST);
+	/* A disk that is full must not keep policyd from starting: the next look tries again. */
+	r = group_expire(s, err);
+	if (r != 0 && r != -ENOSPC)
+		return r;
+	s->writer =
+		writer_new(&(struct writer_group){.begin = group_begin, .end = group_end, .ctx = s},
+			PLACES, err);
+	return s->writer ? 0 : -ENOMEM;
+}
+
+int store_open(const struct store_setup *setup, struct store **ret, struct errbuf *err)
+{
+	struct store *s = xcalloc(1, sizeof(*s));
+	char path[4096];
+	int n = snprintf(path, sizeof(path), "%s/policyd.db", setup->directory);
+	int r = n > 0 && (size_t)n < sizeof(path) ? 0 : -ENAMETOOLONG;
+
+	/* jansson chooses its hash seed at first use, which must not be in two threads at once. */
+	json_object_seed(0);
+	s->directory = DIRECTORY_CLOSED;
+	store_configure(s, setup);
+	if (r != 0)
+		err_set(err, "%.40s...: the name of the state directory is too long",
+			setup->directory);
+	if (r == 0)
+		r = directory_open(&s->directory, setup->directory, err);
+	if (r == 0)
+		r = sql_open(&s->sql, path, err);
+	if (r == 0)
+		r = start(s, err);
+	if (r != 0) {
+		store_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void store_free(struct store *s)
+{
+	if (!s)
+		return;
+	writer_free(s->writer);
+	sql_close(&s->sql);
+	directory_close(&s->directory);
+	free(s);
+}
+
+void store_configure(struct store *s, const struct store_setup *setup)
+{
+	s->keep_decisions_us = setup->keep_decisions_us;
+	s->keep_audit_us = setup->keep_audit_us;
+	s->max_decisions = setup->max_decisions;
+}
+
+int store_fd(const struct store *s)
+{
+	return writer_fd(s->writer);
+}
+
+void store_collect(struct store *s)
+{
+	writer_collect(s->writer);
+	metric_add(METRIC_STORE_COMMITS, atomic_exchange(&s->commits, 0));
+}
+
+/* Copies a span to *at and moves on behind it. */
+static struct span keep(struct span text, char **at)
+{
+	struct span kept = span_make(*at, text.n);
+
+	if (text.n > 0)
+		memcpy(*at, text.p, text.n);
+	*at += text.n;
+	return kept;
+}
+
+int store_event(
+	struct store *s, const struct policy_event *event, store_event_done *done, void *ctx)
+{
+	struct event_job *job;
+	char *at;
+
+	if (event->account.n > EVENT_ACCOUNT_MAX || event->reason.n > EVENT_REASON_MAX ||
+		event->author.n > EVENT_AUTHOR_MAX)
+		return -EINVAL;
+	job = xcalloc(1, sizeof(*job) + event->account.n + event->reason.n + event->author.n);
+	at = job->bytes;
+	job->event = *event;
+	job->event.account = keep(event->account, &at);
+	job->event.reason = keep(event->reason, &at);
+	job->event.author = keep(event->author, &at);
+	job->done = done;
+	job->ctx = ctx;
+	return submit(s, &job->base, &event_kind);
+}
+
+static struct span text_of(const struct decision *decision, const struct decision_text *row)
+{
+	const char *p = (const char *)decision + row->offset;
+
+	return span_make(p, strnlen(p, row->size - 1));
+}
+
+static struct decision_job *decision_job_new(const struct decision *decision)
+{
+	struct decision_job *job;
+	size_t bytes = 0;
+	char *at;
+
+	for (size_t i = 0; i < DECISION_TEXTS; i++)
+		bytes += text_of(decision, &decision_texts[i]).n + 1;
+	job = xcalloc(1, sizeof(*job) + bytes);
+	(void)span_copy(span_of(decision->reference), job->reference, sizeof(job->reference));
+	job->at = decision->at;
+	job->room_at = decision->room_at;
+	job->stage = decision->stage;
+	job->action = decision->action;
+	job->observed = decision->observed;
+	job->used = decision->used;
+	job->limit = decision->limit;
+	at = job->texts;
+	for (size_t i = 0; i < DECISION_TEXTS; i++) {
+		(void)keep(text_of(decision, &decision_texts[i]), &at);
+		at++; /* over the NUL, which xcalloc() has written */
+	}
+	return job;
+}
+
+void store_decision(struct store *s, const struct decision *decision)
+{
+	bool has_place = s->pending < PLACES - PLACES_RESERVED;
+
+	if (!has_place || submit(s, &decision_job_new(decision)->base, &decision_kind) != 0)
+		metric_add(METRIC_STORE_DROPPED, 1);
+}
+
+int store_why(struct store *s, struct span reference, store_rows_done *done, void *ctx)
+{
+	struct read_job *job = xcalloc(1, sizeof(*job));
+
+	(void)reference_normalise(reference, job->reference);
+	job->done = done;
+	job->ctx = ctx;
+	return submit(s, &job->base, &why_kind);
+}
+
+int store_audit(
+	struct store *s, const struct store_audit_query *query, store_rows_done *done, void *ctx)
+{
+	struct read_job *job = xcalloc(1, sizeof(*job) + query->account.n);
+	char *at = job->bytes;
+
+	job->audit = *query;
+	job->audit.account = keep(query->account, &at);
+	if (query->limit == 0 || query->limit > AUDIT_ROWS)
+		job->audit.limit = AUDIT_ROWS;
+	job->done = done;
+	job->ctx = ctx;
+	return submit(s, &job->base, &audit_kind);
+}
+
+bool store_is_failing(const struct store *s, const char **ret_error)
+{
+	if (s->is_failing && ret_error)
+		*ret_error = s->failure.text;
+	return s->is_failing;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * store_private.h - a store and its jobs, for the files of src/store alone.
+ *
+ * A call makes a job (store.c), the writer thread runs it in a group (group.c) with the statements
+ * of write.c or read.c, the loop thread tells the caller (store.c). A job belongs to one thread at
+ * a time.
+ */
+#ifndef POLICYD_STORE_PRIVATE_H
+#define POLICYD_STORE_PRIVATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "directory.h"
+#include "policyd/store.h"
+#include "policyd/writer.h"
+#include "sql.h"
+
+struct store_job {
+	struct writer_job base; /* first */
+	const struct store_job_kind *kind;
+	struct store_job *next; /* within its group */
+	int result;
+	char *error; /* a sentence when result is negative */
+};
+
+struct store_job_kind {
+	/* On the writer thread; may run again, undone before. 0, or negative with a sentence. */
+	int (*run)(struct store *s, struct store_job *job, struct errbuf *err);
+	/* On the loop thread: tells the caller; the job is freed afterwards. */
+	void (*tell)(struct store_job *job);
+	bool is_read;  /* runs after its group's commit: shows nothing that may be undone */
+	bool is_vital; /* somebody waits for it: tried again alone when its group failed */
+};
+
+struct event_job {
+	struct store_job base;
+	struct policy_event event; /* its spans point into bytes */
+	int64_t id;
+	store_event_done *done;
+	void *ctx;
+	char bytes[];
+};
+
+struct decision_job {
+	struct store_job base;
+	char reference[REFERENCE_SIZE];
+	wall_t at, room_at;
+	enum stage stage;
+	enum action action;
+	bool observed;
+	uint32_t used, limit;
+	char texts[]; /* the foreign texts of decision_texts[], in order, each ended by NUL */
+};
+
+struct read_job {
+	struct store_job base;
+	json_t *rows;
+	store_rows_done *done;
+	void *ctx;
+	char reference[REFERENCE_SIZE]; /* why */
+	struct store_audit_query audit; /* its span points into bytes */
+	char bytes[];
+};
+
+/* Where the foreign texts of a decision lie, in the order of their columns. */
+struct decision_text {
+	size_t offset, size;
+};
+#define DECISION_TEXTS 8
+extern const struct decision_text decision_texts[DECISION_TEXTS];
+
+struct job_chain {
+	struct store_job *first, **end;
+};
+
+/* The present group; writer thread only. */
+struct store_group {
+	struct job_chain writes, reads;
+	bool is_begun; /* a transaction was begun */
+	int result;    /* negative: the group as a whole has failed, and why */
+	struct errbuf why;
+	bool is_short_of_room;
+	wall_t newest;         /* of the last decision or event: what retention takes for now */
+	unsigned since_expiry; /* rows written since the last look for old ones */
+};
+
+struct store {
+	struct directory directory;
+	struct sql sql; /* the writer thread's while there is one */
+	struct writer *writer;
+
+	/* Loop thread only. */
+	size_t pending; /* jobs that were submitted and not told yet */
+	bool is_failing;
+	struct errbuf failure;
+
+	/* From the loop to the writer, and back. */
+	_Atomic int64_t keep_decisions_us, keep_audit_us;
+	_Atomic uint32_t max_decisions;
+	_Atomic uint64_t commits;
+
+	struct store_group group;
+};
+
+/* group.c: the writer's callbacks, and one look for old rows. */
+void group_begin(void *store);
+void group_run(void *store, struct writer_job *base);
+void group_end(void *store);
+/* Forgets a bounded number of old rows, in a transaction of its own. 0 or negative. */
+MUST_CHECK int group_expire(struct store *s, struct errbuf *err);
+
+/* write.c and read.c: what jobs do. */
+int event_run(struct store *s, struct store_job *base, struct errbuf *err);
+int decision_run(struct store *s, struct store_job *base, struct errbuf *err);
+int why_run(struct store *s, struct store_job *base, struct errbuf *err);
+int audit_run(struct store *s, struct store_job *base, struct errbuf *err);
+
+/*
+ * json.c: a JSON string of any bytes; each that is no valid UTF-8 becomes U+FFFD. NULL: no memory.
+ */
+json_t *json_of_bytes(struct span bytes);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/* What jobs write, inside a transaction that group.c has begun and will end. */
+#include "store_private.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#define TEXT(name)                                                                                 \
+	{                                                                                          \
+		.offset = offsetof(struct decision, name),                                         \
+		.size = sizeof(((struct decision *)NULL)->name)                                    \
+	}
+/* In the order of the columns of SQL_DECISION_INSERT from DECISION_TEXTS_AT on. */
+const struct decision_text decision_texts[DECISION_TEXTS] = {
+	TEXT(rule),
+	TEXT(text),
+	TEXT(account),
+	TEXT(instance),
+	TEXT(queue_id),
+	TEXT(client),
+	TEXT(sender),
+	TEXT(recipient),
+};
+#undef TEXT
+#define DECISION_TEXTS_AT 9
+
+/* What an event changes in what holds. */
+static const struct event_effect {
+	enum sql_statement standing;
+	bool has_end;
+} event_effects[EVENT_COUNT] = {
+	[EVENT_SUSPEND] = {.standing = SQL_STANDING_PUT, .has_end = true},
+	[EVENT_RELEASE] = {.standing = SQL_STANDING_DROP},
+};
+
+static void count_row(struct store *s, wall_t at)
+{
+	s->group.newest = at;
+	s->group.since_expiry++;
+}
+
+int event_run(struct store *s, struct store_job *base, struct errbuf *err)
+{
+	struct event_job *job = (struct event_job *)base;
+	const struct policy_event *event = &job->event;
+	const struct event_effect *effect = &event_effects[event->kind];
+	const struct sql *sql = &s->sql;
+	int r;
+
+	sql_bind_int(sql, SQL_EVENT_INSERT, 1, event->at.us);
+	sql_bind_text(sql, SQL_EVENT_INSERT, 2, event_rows[event->kind].name);
+	sql_bind_bytes(sql, SQL_EVENT_INSERT, 3, event->account);
+	if (effect->has_end)
+		sql_bind_int(sql, SQL_EVENT_INSERT, 4, event->until.us);
+	else
+		sql_bind_null(sql, SQL_EVENT_INSERT, 4);
+	sql_bind_bytes(sql, SQL_EVENT_INSERT, 5, event->reason);
+	sql_bind_bytes(sql, SQL_EVENT_INSERT, 6, event->author);
+	r = sql_run(sql, SQL_EVENT_INSERT, err);
+	if (r != 0)
+		return r;
+	job->id = sqlite3_last_insert_rowid(sql->db);
+	sql_bind_int(sql, effect->standing, 1, job->id);
+	r = sql_run(sql, effect->standing, err);
+	if (r == 0)
+		count_row(s, event->at);
+	return r;
+}
+
+/* When room is short each decision takes the place of the oldest one, and none takes new room. */
+static int make_room(const struct store *s, struct errbuf *err)
+{
+	int r;
+
+	if (!s->group.is_short_of_room)
+		return 0;
+	r = sql_run(&s->sql, SQL_DECISION_DROP_OLDEST, err);
+	if (r == 0 && sqlite3_changes(s->sql.db) == 0) {
+		err_set(err, "%s: disk nearly full, the rest is kept for suspensions", s->sql.path);
+		return -ENOSPC;
+	}
+	return r;
+}
+
+int decision_run(struct store *s, struct store_job *base, struct errbuf *err)
+{
+	const struct decision_job *job = (const struct decision_job *)base;
+	const struct sql *sql = &s->sql;
+	const char *text = job->texts;
+	int r = make_room(s, err);
+
+	if (r != 0)
+		return r;
+	sql_bind_int(sql, SQL_DECISION_INSERT, 1, job->at.us);
+	sql_bind_text(sql, SQL_DECISION_INSERT, 2, job->reference);
+	sql_bind_text(sql, SQL_DECISION_INSERT, 3, stage_name(job->stage));
+	sql_bind_text(sql, SQL_DECISION_INSERT, 4, action_rows[job->action].word);
+	sql_bind_int(sql, SQL_DECISION_INSERT, 5, job->observed);
+	sql_bind_int(sql, SQL_DECISION_INSERT, 6, job->used);
+	sql_bind_int(sql, SQL_DECISION_INSERT, 7, job->limit);
+	if (job->room_at.us != 0)
+		sql_bind_int(sql, SQL_DECISION_INSERT, 8, job->room_at.us);
+	else
+		sql_bind_null(sql, SQL_DECISION_INSERT, 8);
+	for (int i = 0; i < DECISION_TEXTS; i++) {
+		struct span value = span_of(text);
+
+		sql_bind_bytes(sql, SQL_DECISION_INSERT, DECISION_TEXTS_AT + i, value);
+		text += value.n + 1;
+	}
+	r = sql_run(sql, SQL_DECISION_INSERT, err);
+	if (r == 0)
+		count_row(s, job->at);
+	return r;
+}

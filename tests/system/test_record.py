@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: ISC
+"""What a live daemon was asked and answered replays through policyctl simulate to the same decisions."""
+import gzip
+import json
+import random
+import subprocess
+
+from harness import contains, equal, request
+from postfix import mail_server
+
+RECORD = 'record = { file = "@/record.jsonl"; };\nlost_connection_grace = "50ms";\n'
+LIMITS = '''{ name = "hourly"; rate = "12/1h"; }, { name = "mails"; unit = "messages"; rate = "30/1d"; },
+    { name = "trial"; rate = "4/1h"; mode = "observe"; }, { name = "holding"; rate = "9/1h"; action = "HOLD"; }'''
+
+
+def decisions(path):
+    """(instance, action, rule) of each decision line."""
+    with open(path) as f:
+        lines = [json.loads(line) for line in f]
+    return [(line.get('instance', ''), line['action'], line['rule']) for line in lines if 'event' not in line]
+
+
+def replays(case, policyd, least):
+    """Stops the daemon, replays its record, compares line by line."""
+    equal(policyd.stop(), 0)
+    record, out = policyd.folder / 'record.jsonl', policyd.folder / 'decisions.jsonl'
+    done = subprocess.run([case.build / 'policyd' / 'policyctl', 'simulate', '-c', policyd.config, '--decisions', out, record],
+                          capture_output=True, text=True, timeout=120, env=policyd.environment())
+    equal(done.returncode, 0, done.stdout + done.stderr)
+    live, replayed = decisions(record), decisions(out)
+    assert len(live) >= least, 'only %d decisions were recorded' % len(live)
+    equal(len(replayed), len(live), 'decisions')
+    for number, (was, now) in enumerate(zip(live, replayed), 1):
+        equal(now, was, 'decision %d' % number)
+    return {(action.split()[0], rule) for _, action, rule in live}
+
+
+def test_postfix_sessions_replay(case):
+    postfix, policyd = mail_server(case, LIMITS, RECORD)
+    for listener in ('submission', 'fourfold', 'alternating'):
+        with postfix.login(listener) as smtp:
+            smtp.message('alice@example.org', ['%s%d@example.net' % (listener[0], n) for n in range(3)])
+            smtp.begin('alice@example.org')
+            smtp.recipient('given.up@example.net')
+            smtp.rset()
+    policyd.ctl('suspend', 'bob@example.org', '--reason', 'test')
+    with postfix.login(user='bob') as smtp:
+        smtp.message('bob@example.org', ['a@example.net'])
+        policyd.ctl('release', 'bob@example.org', '--reason', 'test')
+        smtp.message('bob@example.org', ['dup@example.net'] * 2 + ['postmaster'])
+    for number in range(3):
+        with postfix.login(user='carol') as smtp:
+            smtp.message('carol@example.org', ['c%d%d@example.net' % (number, n) for n in range(5)])
+    seen = replays(case, policyd, 40)
+    for rule in ('hourly', 'holding'):
+        contains({r for _, r in seen}, rule, 'rules that acted')
+
+
+def test_raw_clients_replay(case):
+    """A seeded mixture over several connections: retries, losses, suspensions, all stages, odd values."""
+    policyd = case.policyd(RECORD + 'trusted_networks = [ "192.0.2.64/26" ];', LIMITS)
+    seed = random.SystemRandom().randrange(1 << 32)
+    print('# seed %d' % seed)
+    chance = random.Random(seed)
+    clients = [case.client(policyd, n % 2) for n in range(6)]
+    for step in range(600):
+        at = chance.randrange(len(clients))
+        if chance.random() < 0.05:
+            clients[at].close()
+            clients[at] = case.client(policyd, at % 2)
+        if step == 300:
+            policyd.ctl('suspend', 'u0@example.org', '--reason', 'so that there is at least one')
+        if chance.random() < 0.02:
+            verb = chance.choice(['suspend', 'release'])
+            policyd.run_ctl(verb, 'u%d@example.org' % chance.randrange(5), '--reason', 'step %d' % step)
+        clients[at].ask(random_request(chance))
+    seen = replays(case, policyd, 600)
+    for action in ('DUNNO', 'DEFER_IF_PERMIT', 'HOLD', 'REJECT'):
+        contains({a for a, _ in seen}, action, 'actions (seed %d)' % seed)
+
+
+def simulate(case, config, out, source, stdin=b''):
+    done = subprocess.run([case.build / 'policyd' / 'policyctl', 'simulate', '-c', config, '--decisions', out, source],
+                          input=stdin, capture_output=True, timeout=60)
+    equal(done.returncode, 0, done.stderr)
+    return done.stdout
+
+
+def test_stream_of_a_program_is_judged_in_its_own_time(case):
+    """JSON lines without connections, with times of a year ago: from a file, .gz and standard input."""
+    config, out = case.folder / 'simulate.conf', case.folder / 'out.jsonl'
+    config.write_text('limits = ( { name = "hourly"; rate = "5/1h"; } );\nlisten = ( { address = "inet:127.0.0.1:1"; } );\n')
+    lines = [json.dumps({'ts': 1.7e9 + 60 * n, 'request': 'smtpd_access_policy', 'protocol_state': 'RCPT',
+                         'sasl_username': 'alice@example.org', 'recipient': 'r@example.net', 'instance': 'i%d' % n})
+             for n in range(200)]
+    text = ('\n'.join(lines) + '\n').encode()
+    (case.folder / 'in.jsonl').write_bytes(text)
+    (case.folder / 'in.jsonl.gz').write_bytes(gzip.compress(text))
+    results = []
+    for source, stdin in ((case.folder / 'in.jsonl', b''), (case.folder / 'in.jsonl.gz', b''), ('-', text)):
+        assert simulate(case, config, out, source, stdin).strip(), 'no summary'
+        results.append(decisions(out))
+    assert results[0] == results[1] == results[2], 'file, .gz and standard input differ'
+    passed = [n for n, (_, action, _) in enumerate(results[0]) if action.split()[0] == 'DUNNO']
+    equal(passed[:5], [0, 1, 2, 3, 4], 'what passes in the first hour')
+    assert 60 <= passed[5] <= 66, 'room returned in minute %d' % passed[5]
+    for start in range(140):
+        assert sum(start <= n < start + 60 for n in passed) <= 5, 'more than 5 in the hour from minute %d' % start
+    equal(sorted(path.name for path in case.folder.iterdir()), ['in.jsonl', 'in.jsonl.gz', 'out.jsonl', 'simulate.conf'],
+          'simulate leaves nothing')
+
+
+def random_request(chance):
+    user = chance.randrange(6)
+    state = chance.choices(['RCPT', 'DATA', 'END-OF-MESSAGE', 'MAIL', 'CONNECT', 'VRFY'], [70, 15, 8, 4, 2, 1])[0]
+    return request(
+        sasl_username='u%d@example.org' % user if user < 5 else '',
+        client_address='192.0.2.%d' % chance.choice([7, 70, 80]),
+        instance='i%d.%d' % (user, chance.randrange(12)) if state not in ('MAIL', 'CONNECT', 'VRFY') else '',
+        protocol_state=state, recipient='r%d@example.net' % chance.randrange(8) if state == 'RCPT' else '',
+        recipient_count=chance.randrange(1, 5) if state in ('DATA', 'END-OF-MESSAGE') else 0,
+        server_port=chance.choice([25, 587]), sender=chance.choice(['a@example.org', '', 'ü@exämple.org', b'\xff@x'.decode('latin1')]))

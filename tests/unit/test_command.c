@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+/* The command table: grammar, command lines and requests. Answers are test_control.c's. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policyd/command.h"
+#include "policyd/control.h"
+
+#define WORDS_MAX  10
+#define ROWS(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
+
+static char *text_of(json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_decref(json);
+	return text;
+}
+
+/* ---- grammar ---- */
+
+static const struct {
+	const char *grammar;
+	/* Of the last argument. */
+	const char *name, *option, *value;
+	int result;
+	bool is_required, is_repeated;
+} grammars[] = {
+	{"ACCOUNT", "account", "", "ACCOUNT", 0, true, false},
+	{"[VERB]", "verb", "", "VERB", 0, false, false},
+	{"ACCOUNT --reason TEXT", "reason", "--reason", "TEXT", 0, true, false},
+	{"[--for DURATION]", "for", "--for", "DURATION", 0, false, false},
+	{"[--json]", "json", "--json", "", 0, false, false},
+	{"  [-c FILE]  ", "c", "-c", "FILE", 0, false, false},
+	{"[--set NAME=VALUE]...", "set", "--set", "NAME=VALUE", 0, false, true},
+	{"FILE...", "file", "", "FILE", 0, true, true},
+	{"[VERB", NULL, NULL, NULL, -1, false, false},
+	{"VERB]", NULL, NULL, NULL, -1, false, false},
+	{"--reason", NULL, NULL, NULL, -1, false, false},
+	{"[--for", NULL, NULL, NULL, -1, false, false},
+	{"[]", NULL, NULL, NULL, -1, false, false},
+	{"--", NULL, NULL, NULL, -1, false, false},
+	{"[--]", NULL, NULL, NULL, -1, false, false},
+	{"A_WORD_THAT_IS_MUCH_TOO_LONG", NULL, NULL, NULL, -1, false, false},
+	{"A B C D E F G H I J K L M N O P Q", NULL, NULL, NULL, -1, false, false},
+};
+
+START_TEST(test_grammar)
+{
+	struct command_spec spec = {0};
+	int r = command_spec_add(&spec, grammars[_i].grammar);
+	ck_assert_int_eq(r < 0, grammars[_i].result < 0);
+	if (r != 0)
+		return;
+	const struct command_arg *arg = &spec.arg[spec.n - 1];
+	ck_assert_str_eq(arg->name, grammars[_i].name);
+	ck_assert(span_equal(arg->option, span_of(grammars[_i].option)));
+	ck_assert(span_equal(arg->value, span_of(grammars[_i].value)));
+	ck_assert_int_eq(arg->is_required, grammars[_i].is_required);
+	ck_assert_int_eq(arg->is_repeated, grammars[_i].is_repeated);
+}
+END_TEST
+
+START_TEST(test_rows)
+{
+	const struct command_row *row = &command_rows[_i];
+	struct command_spec spec = {0};
+	ck_assert_ptr_eq(command_find(span_of(row->verb)), row);
+	ck_assert_int_eq(command_spec_add(&spec, row->grammar), 0);
+	ck_assert_uint_gt(strlen(row->help), 0);
+	ck_assert_uint_gt(strlen(command_right_name(row->right)), 0);
+	for (size_t i = 0; i < spec.n; i++) {
+		for (size_t j = 0; j < i; j++)
+			ck_assert_str_ne(spec.arg[i].name, spec.arg[j].name);
+	}
+	/* Changing needs a right; looking does not. */
+	bool changes = _i == COMMAND_suspend || _i == COMMAND_release;
+	ck_assert_int_eq(row->right > RIGHT_VIEW, changes);
+}
+END_TEST
+
+/* ---- suggestions ---- */
+
+static const struct {
+	const char *typed, *meant; /* NULL: nothing is near */
+} suggestions[] = {
+	{"supend", "suspend"},
+	{"suspned", "suspend"},
+	{"stat", "status"},
+	{"STATUS", "status"},
+	{"relase", "release"},
+	{"hepl", "help"},
+	{"xyzzy", NULL},
+	{"", NULL},
+	{"a", NULL},
+	{"a-word-that-is-longer-than-all-verbs", NULL},
+};
+
+START_TEST(test_suggest)
+{
+	const struct command_row *row = command_suggest(span_of(suggestions[_i].typed));
+	if (suggestions[_i].meant) {
+		ck_assert_ptr_nonnull(row);
+		ck_assert_str_eq(row->verb, suggestions[_i].meant);
+	} else {
+		ck_assert_ptr_null(row);
+	}
+}
+END_TEST
+
+/* ---- command lines ---- */
+
+static const struct {
+	const char *grammar;
+	const char *word[WORDS_MAX];
+	const char *json; /* NULL: an error, and */
+	const char *error;
+} lines[] = {
+	{"ACCOUNT", {"alice"}, "{\"account\":\"alice\"}", NULL},
+	{"ACCOUNT", {NULL}, NULL, "ACCOUNT is missing"},
+	{"ACCOUNT", {"a", "b"}, NULL, "one argument too many: b"},
+	{"A [B]", {"1"}, "{\"a\":\"1\"}", NULL},
+	{"A [B]", {"1", "2"}, "{\"a\":\"1\",\"b\":\"2\"}", NULL},
+	{"A --x Y", {"1", "--x", "2"}, "{\"a\":\"1\",\"x\":\"2\"}", NULL},
+	{"A --x Y", {"--x", "2", "1"}, "{\"a\":\"1\",\"x\":\"2\"}", NULL},
+	{"A --x Y", {"--x=2", "1"}, "{\"a\":\"1\",\"x\":\"2\"}", NULL},
+	{"A --x Y", {"--x=", "1"}, "{\"a\":\"1\",\"x\":\"\"}", NULL},
+	{"A --x Y", {"--x=a=b", "1"}, "{\"a\":\"1\",\"x\":\"a=b\"}", NULL},
+	{"A --x Y", {"--x", "--x", "1"}, "{\"a\":\"1\",\"x\":\"--x\"}", NULL},
+	{"A --x Y", {"1"}, NULL, "--x Y is missing"},
+	{"A --x Y", {"1", "--x"}, NULL, "--x Y lacks its value"},
+	{"A --x Y", {"1", "--x=1", "--x=2"}, NULL, "--x Y is given twice"},
+	{"A --x Y", {"1", "--xy", "2"}, NULL, "unknown option --xy"},
+	{"A --x Y", {"1", "--y"}, NULL, "unknown option --y"},
+	{"A [--x]", {"--x", "1"}, "{\"a\":\"1\",\"x\":true}", NULL},
+	{"A [--x]", {"--x=1", "1"}, NULL, "--x takes no value"},
+	{"A [--x]", {"--", "--x"}, "{\"a\":\"--x\"}", NULL},
+	{"A", {"-"}, "{\"a\":\"-\"}", NULL},
+	{"A", {""}, "{\"a\":\"\"}", NULL},
+	{"[-c FILE]", {"-c", "f"}, "{\"c\":\"f\"}", NULL},
+	{"[-c FILE]", {"-cf"}, "{\"c\":\"f\"}", NULL},
+	{"[-c FILE]", {"-c=f"}, "{\"c\":\"f\"}", NULL},
+	{"[--set N=V]...", {NULL}, "{}", NULL},
+	{"[--set N=V]...", {"--set", "a=1"}, "{\"set\":[\"a=1\"]}", NULL},
+	{"[--set N=V]...", {"--set", "a=1", "--set=b=2"}, "{\"set\":[\"a=1\",\"b=2\"]}", NULL},
+	{"A FILE...", {"1", "2", "3"}, "{\"a\":\"1\",\"file\":[\"2\",\"3\"]}", NULL},
+	{"A", {"\xff"}, NULL, "A is not valid UTF-8"},
+	{"A", {"m\xc3\xbcller"}, "{\"a\":\"m\xc3\xbcller\"}", NULL},
+};
+
+START_TEST(test_line)
+{
+	struct command_spec spec = {0};
+	struct errbuf err;
+	json_t *args, *checked;
+	char *word[WORDS_MAX];
+	size_t n = 0;
+	for (; n < WORDS_MAX && lines[_i].word[n]; n++)
+		word[n] = strdup(lines[_i].word[n]);
+	ck_assert_int_eq(command_spec_add(&spec, lines[_i].grammar), 0);
+	int r = command_args_parse(&spec, n, word, &args, &err);
+	if (r == 0) {
+		r = command_args_check(&spec, args, &checked, &err);
+		json_decref(args);
+	}
+	while (n > 0)
+		free(word[--n]);
+	if (!lines[_i].json) {
+		ck_assert_int_lt(r, 0);
+		ck_assert_str_eq(err.text, lines[_i].error);
+		return;
+	}
+	ck_assert_int_eq(r, 0);
+	char *text = text_of(checked);
+	ck_assert_str_eq(text, lines[_i].json);
+	free(text);
+}
+END_TEST
+
+/* ---- requests over the socket ---- */
+
+static const struct {
+	const char *line;
+	int result;
+	const char *text; /* the arguments, or the error (its beginning) */
+} requests[] = {
+	{"{\"verb\":\"status\"}", 0, "{}"},
+	{"{\"verb\":\"status\",\"args\":null}", 0, "{}"},
+	{" {\"args\":{},\"verb\":\"status\"}\r", 0, "{}"},
+	{"{\"verb\":\"show\",\"args\":{\"account\":\"a\"}}", 0, "{\"account\":\"a\"}"},
+	{"{\"verb\":\"top\",\"args\":{\"count\":5}}", 0, "{\"count\":\"5\"}"},
+	{"{\"verb\":\"top\",\"args\":{\"count\":1.5}}", 0, "{\"count\":\"1.5\"}"},
+	{"{\"verb\":\"top\",\"args\":{\"by\":null}}", 0, "{}"},
+	{"{\"verb\":\"show\"}", CONTROL_LINE_REFUSED, "ACCOUNT is missing"},
+	{"{\"verb\":\"show\",\"args\":{\"account\":null}}", CONTROL_LINE_REFUSED,
+		"ACCOUNT is missing"},
+	{"{\"verb\":\"show\",\"args\":{\"account\":true}}", CONTROL_LINE_REFUSED,
+		"ACCOUNT must be text"},
+	{"{\"verb\":\"show\",\"args\":{\"account\":[\"a\"]}}", CONTROL_LINE_REFUSED,
+		"ACCOUNT must be text"},
+	{"{\"verb\":\"show\",\"args\":{\"account\":\"a\",\"x\":1}}", CONTROL_LINE_REFUSED,
+		"unknown argument \"x\""},
+	{"{\"verb\":\"show\",\"args\":[]}", CONTROL_LINE_REFUSED, "args must be an object"},
+	{"{\"verb\":\"nonsense\"}", CONTROL_LINE_REFUSED, "unknown verb \"nonsense\""},
+	{"{\"verb\":\"help\"}", CONTROL_LINE_REFUSED, "help is done by policyctl itself"},
+	{"{\"verb\":7}", CONTROL_LINE_BROKEN, "the verb must be text"},
+	{"{}", CONTROL_LINE_BROKEN, "the request must have"},
+	{"{\"verb\":\"status\",\"more\":1}", CONTROL_LINE_BROKEN, "the request must have"},
+	{"{\"verb\":\"status\",\"verb\":\"top\"}", CONTROL_LINE_BROKEN, "the request is no JSON"},
+	{"{\"verb\":\"status\"} x", CONTROL_LINE_BROKEN, "the request is no JSON"},
+	{"{\"verb\":\"a\\u0000b\"}", CONTROL_LINE_BROKEN, "the request is no JSON"},
+	{"{\"verb\":\"\xff\"}", CONTROL_LINE_BROKEN, "the request is no JSON"},
+	{"[]", CONTROL_LINE_BROKEN, "the request must have"},
+	{"", CONTROL_LINE_BROKEN, "the request is no JSON"},
+	{"GET / HTTP/1.1", CONTROL_LINE_BROKEN, "the request is no JSON"},
+	{"[[[[[[[[[[[[", CONTROL_LINE_BROKEN, "the request is nested too deeply"},
+	{"{\"verb\":\"show\",\"args\":{\"account\":\"[[[[[[[[[[\\\"[[\"}}", 0,
+		"{\"account\":\"[[[[[[[[[[\\\"[[\"}"},
+};
+
+START_TEST(test_request)
+{
+	struct control_request request;
+	struct errbuf err;
+	int r = control_line_parse(span_of(requests[_i].line), &request, &err);
+	ck_assert_int_eq(r, requests[_i].result);
+	if (r != 0) {
+		ck_assert(span_starts(span_of(err.text), span_of(requests[_i].text)));
+		return;
+	}
+	char *text = text_of(request.args);
+	ck_assert_str_eq(text, requests[_i].text);
+	free(text);
+}
+END_TEST
+
+START_TEST(test_request_bounds)
+{
+	struct control_request request;
+	struct errbuf err;
+	static const char nul[] = "{\"verb\":\"sta\0us\"}";
+	struct span status = SPAN("{\"verb\":\"status\"}");
+	char *line = malloc(CONTROL_LINE_MAX);
+	ck_assert_int_eq(control_line_parse(span_make(nul, sizeof(nul) - 1), &request, &err),
+		CONTROL_LINE_BROKEN);
+	memset(line, ' ', CONTROL_LINE_MAX);
+	for (size_t i = 0; i < status.n; i++)
+		line[i] = status.p[i];
+	ck_assert_int_eq(
+		control_line_parse(span_make(line, CONTROL_LINE_MAX - 1), &request, &err), 0);
+	json_decref(request.args);
+	ck_assert_int_eq(control_line_parse(span_make(line, CONTROL_LINE_MAX), &request, &err),
+		CONTROL_LINE_BROKEN);
+	free(line);
+}
+END_TEST
+
+START_TEST(test_request_written)
+{
+	json_t *args = json_pack("{s:s}", "account", "a\nb");
+	char *line = control_line_format("show", args);
+	ck_assert_str_eq(line, "{\"verb\":\"show\",\"args\":{\"account\":\"a\\nb\"}}\n");
+	free(line);
+	char *longest = malloc(CONTROL_LINE_MAX);
+	memset(longest, 'x', CONTROL_LINE_MAX - 1);
+	longest[CONTROL_LINE_MAX - 1] = '\0';
+	json_object_set_new(args, "account", json_string(longest));
+	ck_assert_ptr_null(control_line_format("show", args));
+	free(longest);
+	json_decref(args);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("command");
+	TCase *tests = tcase_create("command");
+	SRunner *runner = srunner_create(suite);
+	tcase_add_loop_test(tests, test_grammar, 0, ROWS(grammars));
+	tcase_add_loop_test(tests, test_rows, 0, COMMAND_COUNT);
+	tcase_add_loop_test(tests, test_suggest, 0, ROWS(suggestions));
+	tcase_add_loop_test(tests, test_line, 0, ROWS(lines));
+	tcase_add_loop_test(tests, test_request, 0, ROWS(requests));
+	tcase_add_test(tests, test_request_bounds);
+	tcase_add_test(tests, test_request_written);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config.h: what is accepted, what every mistake is told as, and where. Files and --set are in
+ * test_config_files.c.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policyd/config.h"
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+/* The least that loads without a word. */
+#define LISTEN "listen = ( { address = \"unix:/run/p.sock\"; } );\n"
+#define LIMITS "limits = ( { name = \"hourly\"; rate = \"200/1h\"; } );\n"
+
+struct loaded {
+	int r;
+	struct config *config;
+	struct config_report *report;
+};
+
+static struct loaded parse(const char *text, size_t n)
+{
+	struct loaded loaded = {.report = config_report_new()};
+
+	loaded.r = config_parse(span_make(text, n), "t.conf", &loaded.config, loaded.report);
+	return loaded;
+}
+
+static void loaded_free(struct loaded *loaded)
+{
+	if (loaded->r == 0)
+		config_unref(loaded->config);
+	config_report_free(loaded->report);
+}
+
+/* All messages in one line, as TAP wants it. */
+static const char *report_text(const struct config_report *report)
+{
+	static char text[16384];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < report->n && n < sizeof(text) - 1; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %s | ",
+			report->line[i].error ? "E" : "W", report->line[i].text);
+	return text;
+}
+
+/* One mistake in an otherwise whole configuration, and its line in the report. */
+static const struct mistake {
+	const char *text;
+	const char *told; /* begins with "E " or "W " */
+} mistakes[] = {
+	/* Unknown and missing. */
+	{"\n\nlimts = 3;", "E t.conf:3: unknown setting \"limts\" (did you mean \"limits\"?)"},
+	{"LIMITS = 3;", "E t.conf:1: unknown setting \"LIMITS\" (did you mean \"limits\"?)"},
+	{"zzzzzzz = 1;", "E t.conf:1: unknown setting \"zzzzzzz\": remove it"},
+	{"control = { oprators = [ \"a\" ]; };",
+		"\"oprators\" in control (did you mean \"operators\"?)"},
+	{"control = {\n x = 1; };",
+		"E t.conf:2: unknown setting \"x\" in control (known here: socket, "},
+	{"limits = ( { rate = \"1/1h\"; } );", "E t.conf:1: limits.name is missing: add name = "},
+	{"limits = ( {\n name = \"a\";\n} );", "limits.rate is missing: add rate = \"200/1h\";"},
+	{"listen = ( { mode = \"0600\"; } );", "E t.conf:1: listen.address is missing"},
+	{"listen = ( );", "E t.conf:1: listen needs at least one element"},
+	/* Types. */
+	{"listen = { };",
+		"listen: a list of groups is expected, as in listen = ( { ... }, { ... } );"},
+	{"listen = ( \"unix:/a\" );", "listen: a list of groups is expected"},
+	{"state = \"/x\";", "state: a group is expected, as in state = { ... };"},
+	{"connections_max = \"12\";",
+		"a whole number without quotes is expected, as in connections_max = 4096;"},
+	{"connections_max = 1.5;", "connections_max: a whole number without quotes"},
+	{"connections_max = true;", "connections_max: a whole number without quotes"},
+	{"user = 5;", "user: a string is expected, as in user = \"...\";"},
+	{"reserve_max = 60;", "a duration in quotes is expected, as in reserve_max = \"1h\";"},
+	{"control = { mode = 0660; };",
+		"a string of octal digits is expected, as in mode = \"0660\";"},
+	{"local_domains = \"a.example\";",
+		"a list of strings is expected, as in local_domains = [ "},
+	{"local_domains = ( \"a.example\",\n 5 );", "E t.conf:2: local_domains: a list of strings"},
+	{"trusted_networks = \"::1\";", "as in trusted_networks = [ \"192.0.2.0/24\", "},
+	/* Numbers. */
+	{"connections_max = 15;", "connections_max 15: write a value from 16 to 100000"},
+	{"connections_max = 100001;", "connections_max 100001: write a value from 16 to 100000"},
+	{"connections_max = -20;", "connections_max -20: write a value from 16 to 100000"},
+	{"connections_max = 99999999999L;", "connections_max 99999999999: write a value from"},
+	{"\nconnections_max = 4294967396;",
+		"E t.conf:2: the number \"4294967396\" does not fit into 32 bits"},
+	{"connections_max = 0x100001000;", "the number \"0x100001000\" does not fit into 32 bits"},
+	{"connections_max = -4294967396;", "the number \"-4294967396\" does not fit"},
+	{"connections_max = 18446744073709555712L;", "does not fit into 64 bits"},
+	{"connections_max = -2147483649; # 1", "t.conf:1: the number \"-2147483649\" does not fit"},
+	/* Durations and sizes. */
+	{"reserve_max = \"30s\";", "reserve_max \"30s\": write a value from 1m to 1d"},
+	{"reserve_max = \"2d\";", "reserve_max \"2d\": write a value from 1m to 1d"},
+	{"reserve_max = \"1 hour\";",
+		"reserve_max \"1 hour\": a duration is a whole number and one of"},
+	{"record = { max_bytes = \"1k\"; };",
+		"record.max_bytes \"1k\": write a value of at least 1M"},
+	{"record = { max_bytes = \"1 GB\"; };", "record.max_bytes \"1 GB\": a size is"},
+	/* Rates. */
+	{"limits = ( { name = \"a\"; rate = 0; } );",
+		"a rate in quotes, N/window or unlimited, is expected"},
+	{"limits = ( { name = \"a\"; rate = \"0\"; } );", "write \"200/1h\" or \"unlimited\""},
+	{"limits = ( { name = \"a\"; rate = \"200\"; } );", "write \"200/1h\" or \"unlimited\""},
+	{"limits = ( { name = \"a\"; rate = \"0/1h\"; } );", "counts at least 1"},
+	{"limits = ( { name = \"a\"; rate = \"9/32d\"; } );", "the window is 1m to 31d"},
+	/* Words. */
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"DEFFER\"; } );",
+		"limits.action \"DEFFER\": write one of \"HOLD\", \"DISCARD\", "
+		"\"DEFER_IF_PERMIT\", "
+		"\"DEFER\", \"REJECT\" (did you mean \"DEFER\"?)"},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"FILTER\"; } );",
+		"needs an argument"},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"PREPEND\"; } );",
+		"needs an argument"},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"redirect\"; } );",
+		"needs an argument"},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"DUNNO\"; } );",
+		"mode = \"observe\""},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"OK\"; } );",
+		"write one of \"HOLD\""},
+	{"suspension = { action = \"DISCARD\"; };",
+		"write one of \"HOLD\", \"DEFER_IF_PERMIT\", \"DEFER\", \"REJECT\""},
+	{"suspension = { action = \"DUNNO\"; };", "would let a suspended account send"},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; unit = \"recipient\"; } );",
+		"limits.unit \"recipient\": write one of \"messages\", \"recipients\" (did you "
+		"mean \"recipients\"?)"},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; key = \"user\"; } );",
+		"write one of \"account\""},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; mode = \"obsrve\"; } );",
+		"did you mean \"observe\"?"},
+	{"commit_at = \"never\";",
+		"commit_at \"never\": write one of \"auto\", \"rcpt\", \"data\", \"eom\""},
+	/* Addresses, paths, names. */
+	{"listen = ( { address = \"/run/a\"; } );",
+		"write \"unix:/path\", \"inet:127.0.0.1:10040\""},
+	{"listen = ( { address = \"unix:a\"; } );", "the path must be absolute"},
+	{"listen = ( { address = \"unix:\"; } );", "the path must be absolute"},
+	{"listen = ( { address = \"inet:127.0.0.1\"; } );", "the port is missing"},
+	{"listen = ( { address = \"inet:127.0.0.1:0\"; } );", "a port is 1 to 65535"},
+	{"listen = ( { address = \"inet:127.0.0.1:65536\"; } );", "a port is 1 to 65535"},
+	{"listen = ( { address = \"inet:127.0.0.1:\"; } );", "a port is 1 to 65535"},
+	{"listen = ( { address = \"inet:localhost:25\"; } );", "an address is wanted, not a name"},
+	{"listen = ( { address = \"inet::25\"; } );", "an address is wanted"},
+	{"listen = ( { address = \"inet:::1:25\"; } );", "\"inet:[::1]:10040\""},
+	{"listen = ( { address = \"inet:[127.0.0.1]:25\"; } );", "an address is wanted"},
+	{"control = { socket = \"control.sock\"; };", "a socket's path must be absolute"},
+	{"state = { directory = \"var\"; };", "state.directory \"var\": the path must be absolute"},
+	{"record = { file = \"a.jsonl\"; };", "record.file \"a.jsonl\": the path must be absolute"},
+	{"control = { mode = \"0668\"; };", "control.mode \"0668\": permissions are"},
+	{"control = { mode = \"rw-rw\"; };", "write \"0660\""},
+	{"control = { mode = \"4755\"; };", "permissions are"},
+	{"limits = ( { name = \"per hour\"; rate = \"1/1h\"; } );",
+		"a limit's name has 1 to 40 letters"},
+	{"limits = ( { name = \"12345678901234567890123456789012345678901\"; rate = \"1/1h\"; } );",
+		"a limit's name has 1 to 40 letters"},
+	{"local_domains = [ \"@example.org\" ];", "this is no domain: write \"example.org\""},
+	{"local_domains = [ \"example.org.\" ];", "this is no domain"},
+	{"local_domains = [ \".example.org\" ];", "this is no domain"},
+	{"login_domain = \"exa mple\";", "login_domain \"exa mple\": this is no domain"},
+	{"client_certificates = [ \"sha1$xy\" ];", "a fingerprint is hexadecimal"},
+	{"trusted_networks = [ \"192.0.2.1/24\" ];", "write \"192.0.2.0/24\""},
+	{"trusted_networks = [ \"2001:db8::1/32\" ];", "write \"2001:db8::/32\""},
+	{"trusted_networks = [ \"10.0.0.0/33\" ];", "this is no network"},
+	{"trusted_networks = [ \"10.0.0.1/33\" ];", "this is no network"},
+	{"trusted_networks = [ \"localnet\" ];", "this is no network"},
+	{"trusted_networks = [\n\"::1\",\n\"x\"\n];", "E t.conf:3: trusted_networks \"x\""},
+	{"trusted_networks = [\n\"::1\" # y \"z\n , /* \" */\n\"x\" \"y\"\n\n];",
+		"E t.conf:4: trusted_networks \"xy\""},
+	{"user = \"\";", "user \"\": empty: leave the setting out instead"},
+	{"user = \"a\\nb\";", "user \"a\\x0ab\": control characters are not taken"},
+	{"user = \"a\\x7f\";", "control characters are not taken"},
+	{"user = \"a\\x00b\";", "E t.conf:1: \\x00 in a string"},
+	/* The text as such. */
+	{"\nuser = ;", "E t.conf:2: syntax error: look for a missing ';'"},
+	{"user \"a\";", "E t.conf:1: syntax error: no string is expected here; look for"},
+	{"\"user\" = \"a\";", "E t.conf:1: syntax error: no string is expected here"},
+	{"local_domains = [ \"a\";\n\"b\" ];", "E t.conf:2: syntax error: no string is expected"},
+	{"control = { socket = \"/a\",\n\"b\" };",
+		"E t.conf:2: syntax error: no string is expected"},
+	{"user = \"a\";\nuser = \"b\";",
+		"E t.conf:2: duplicate setting name: a setting stands once"},
+	{"local_domains = [ \"a\", 1 ];", "E t.conf:1: mismatched element type in array: "},
+	{"\n/* no end\n\n", "E t.conf:2: the comment that begins here is never closed"},
+	{"@include \"/etc/passwd\"",
+		"E t.conf:1: @include is not taken: put the file into conf.d/"},
+	{"geoip = ((((((((((((((((((1))))))))))))))))));",
+		"E t.conf:1: brackets are nested too deeply"},
+	/* Warnings. */
+	{"trusted_networks = [ \"0.0.0.0/0\" ];",
+		"W t.conf:1: trusted_networks \"0.0.0.0/0\": everybody"},
+	{"trusted_networks = [ \"::/0\" ];", "W t.conf:1: trusted_networks \"::/0\": everybody"},
+	{"trusted_networks = [ \"10.0.0.0/7\" ];",
+		"W t.conf:1: trusted_networks \"10.0.0.0/7\": everybody"},
+	{"limits = ( );", "W t.conf:1: no limits: nothing is limited"},
+	{"geoip = { any = \"thing\"; };\n",
+		"W t.conf:1: the module for \"geoip\" is not built into this policyd; "
+		"the setting is ignored"},
+	{"contact = \"\xc3\xa9\";", "W t.conf:1: contact \"\\xc3\\xa9\": replies are ASCII"},
+	{"listen = ( { address = \"inet:[::1]:25\"; mode = \"0660\"; } );",
+		"W t.conf:1: listen.mode is ignored"},
+	{"listen = ( { address = \"inet:[::1]:25\"; group = \"x\"; } );",
+		"W t.conf:1: listen.group is ignored"},
+	/* What must differ. */
+	{"listen = ( { address = \"unix:/a\"; },\n { address = \"unix:/a\"; } );",
+		"E t.conf:2: listen.address \"unix:/a\" is taken already at t.conf:1"},
+	{"listen = ( { address = \"inet:[::1]:25\"; },\n { address = \"inet:[0::1]:25\"; } );",
+		"E t.conf:2: listen.address \"inet:[0::1]:25\" is taken already at t.conf:1"},
+	{"listen = ( { address = \"unix:/run/policyd/control.sock\"; } );",
+		"is the control socket too"},
+	{"limits = ( { name = \"a\"; rate = \"1/1h\"; },\n { name = \"a\"; rate = \"2/1d\"; } );",
+		"E t.conf:2: limits.name \"a\" is taken already at t.conf:1"},
+};
+
+START_TEST(mistake_row)
+{
+	const struct mistake *row = &mistakes[_i];
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "%s\n%s%s", row->text,
+		strncmp(row->text, "listen", 6) ? LISTEN : "",
+		strncmp(row->text, "limits", 6) ? LIMITS : "");
+	struct loaded loaded = parse(text, (size_t)n);
+	const char *told = report_text(loaded.report);
+
+	ck_assert_msg(loaded.report->n == 1 && strstr(told, row->told), "%s WAS TOLD AS %s",
+		row->text, told);
+	ck_assert_uint_eq(loaded.report->errors, loaded.report->line[0].error);
+	ck_assert_int_eq(loaded.r, loaded.report->errors ? -EINVAL : 0);
+	loaded_free(&loaded);
+}
+END_TEST
+
+/* Taken without a word. */
+static const char *const fine[] = {
+	"",
+	"# a comment that ends without newline: 4294967396",
+	"// \"\n",
+	"/* 4294967396 \" */",
+	"user = \"4294967396\";",
+	"contact = \"a \\\"quoted\\\" 99999999999\";",
+	"connections_max = 100L;",
+	"connections_max = 0x20;",
+	"commit_at = \"DATA\";",
+	"suspension = { action = \"defer_if_permit\"; };",
+	"suspension = { action = \"DEFER\"; };",
+	"lost_connection_grace = \"0\";",
+	"trusted_networks = [ \"10.0.0.0/8\", \"192.0.2.1\", \"2001:db8::/48\", \"fe80::/16\" ];",
+	"trusted_networks = ( );",
+	"local_domains = ( \"example.org\", \"xn--bcher-kva.example\", \"\xc3\xbc.example\" );",
+	"local_domains = [ \"localhost\" ];",
+	"control = { mode = \"660\"; };",
+	"limits = ( { name = \"a\"; rate = \"unlimited\"; } );",
+	"limits = ( { name = \"A.b_c-9\"; rate = \"1/31d\"; action = \"hold\" } )",
+	"limits = ( { name = \"a\", rate = \"1/1m\", mode : \"observe\", } );",
+	"listen = ( { address = \"inet:1.2.3.4:1\"; }, { address = \"inet:1.2.3.4:65535\"; } );",
+	"listen = ( { address = \"unix:/a\"; }, { address = \"inet:[::ffff:1.2.3.5]:1\"; } );",
+};
+
+START_TEST(fine_row)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "%s\n%s%s", fine[_i],
+		strncmp(fine[_i], "listen", 6) ? LISTEN : "",
+		strncmp(fine[_i], "limits", 6) ? LIMITS : "");
+	struct loaded loaded = parse(text, (size_t)n);
+
+	ck_assert_msg(loaded.r == 0 && loaded.report->n == 0, "%s WAS TOLD AS %s", fine[_i],
+		report_text(loaded.report));
+	loaded_free(&loaded);
+}
+END_TEST
+
+/* design.md section 12, as it stands. */
+/* clang-format off */
+static const char contract[] =
+	"listen = ( { address = \"unix:/var/spool/postfix/policyd/policyd.sock\"; mode = \"0660\"; group = \"postfix\"; },\n"
+	"           { address = \"inet:127.0.0.1:10040\"; } );\n"
+	"trusted_networks = [ \"127.0.0.0/8\", \"2001:db8:1::/48\" ];\n"
+	"local_domains = [ \"example.org\" ];\n"
+	"limits = ( { name = \"hourly\"; key = \"account\"; unit = \"recipients\"; rate = \"200/1h\"; action = \"DEFER_IF_PERMIT\"; },\n"
+	"           { name = \"daily\";  key = \"account\"; unit = \"messages\";   rate = \"1000/1d\"; mode = \"observe\"; } );\n"
+	"suspension = { action = \"REJECT\"; };              # or HOLD, DEFER_IF_PERMIT\n"
+	"state = { directory = \"/var/lib/policyd\"; };\n"
+	"control = { socket = \"/run/policyd/control.sock\"; };\n"
+	"dns = { servers = [ \"127.0.0.1:53\" ]; };           # default: /etc/resolv.conf\n"
+	"egress = { addresses = ( { address = \"192.0.2.10\"; helo = \"mail.example.org\"; } ); };\n"
+	"blocklists = ( { name = \"zen\"; },                    # of the catalogue, or one of your own:\n"
+	"               { name = \"ours\"; zone = \"bl.example.org\"; codes = ( { code = \"127.0.0.2\"; kind = \"behaviour\"; severity = 5; } ); } );\n"
+	"classes = ( { name = \"newsletter\"; match = ( { login = \"news@example.org\"; } ); } );\n"
+	"geoip = { databases = [ \"/var/lib/GeoIP/GeoLite2-City.mmdb\", \"/var/lib/GeoIP/GeoLite2-ASN.mmdb\" ]; };\n"
+	"feedback = { source = \"file\"; postfix_log = \"/var/log/mail.log\"; };    # or \"journal\" (own reader process)\n"
+	"cluster = { engine = \"redis\"; address = \"inet:127.0.0.1:6379\"; deadline = \"50ms\"; };\n"
+	"web = { listen = ( \"inet:127.0.0.1:8025\" ); };\n";
+/* clang-format on */
+
+START_TEST(contract_sample)
+{
+	static const char *const later[] = {
+		"dns", "egress", "blocklists", "classes", "geoip", "feedback", "cluster", "web"};
+	struct loaded loaded = parse(contract, sizeof(contract) - 1);
+	const struct config *config = loaded.config;
+	char quoted[32];
+
+	ck_assert_msg(loaded.r == 0, "%s", report_text(loaded.report));
+	ck_assert_uint_eq(loaded.report->n, ROWS(later));
+	for (int i = 0; i < ROWS(later); i++) {
+		snprintf(quoted, sizeof(quoted), "\"%s\"", later[i]);
+		ck_assert_ptr_nonnull(strstr(loaded.report->line[i].text, quoted));
+		ck_assert(!loaded.report->line[i].error);
+	}
+	ck_assert_uint_eq(config->listen_n, 2);
+	ck_assert_str_eq(config->listen[0].group, "postfix");
+	ck_assert_uint_eq(config->listen[0].mode, 0660);
+	ck_assert_uint_eq(config->trusted_networks.n, 2);
+	ck_assert_uint_eq(config->trusted_networks.net[0].bits, 104);
+	ck_assert_str_eq(config->local_domains.text[0], "example.org");
+	ck_assert_uint_eq(config->limits_n, 2);
+	ck_assert_uint_eq(config->limits[0].rate.n, 200);
+	ck_assert_int_eq(config->limits[0].unit, UNIT_RECIPIENTS);
+	ck_assert_int_eq(config->limits[0].mode, MODE_ENFORCE);
+	ck_assert_str_eq(config->limits[1].name, "daily");
+	ck_assert_int_eq(config->limits[1].unit, UNIT_MESSAGES);
+	ck_assert_int_eq(config->limits[1].mode, MODE_OBSERVE);
+	ck_assert_int_eq(config->limits[1].action, ACTION_DEFER_IF_PERMIT);
+	ck_assert_str_eq(config->limits[1].place.file, "t.conf");
+	ck_assert_uint_eq(config->limits[1].place.line, 6);
+	ck_assert_int_eq(config->suspension.action, ACTION_REJECT);
+	ck_assert(config->geoip && config->web && !config->ladder);
+	loaded_free(&loaded);
+}
+END_TEST
+
+START_TEST(presets)
+{
+	struct loaded loaded = parse(LISTEN LIMITS, sizeof(LISTEN LIMITS) - 1);
+	const struct config *config = loaded.config;
+
+	ck_assert_int_eq(loaded.r, 0);
+	ck_assert_ptr_null(config->user);
+	ck_assert_uint_eq(config->connections_max, 4096);
+	ck_assert_int_eq(config->reserve_max_us, INT64_C(3600000000));
+	ck_assert_int_eq(config->commit_at, COMMIT_AUTO);
+	ck_assert_str_eq(config->state.directory, "/var/lib/policyd");
+	ck_assert_str_eq(config->control.socket, "/run/policyd/control.sock");
+	ck_assert_uint_eq(config->control.mode, 0660);
+	ck_assert_uint_eq(config->record.max_bytes, UINT64_C(1) << 30);
+	ck_assert_ptr_null(config->record.file);
+	ck_assert_uint_eq(config->control.operators.n, 0);
+	ck_assert_int_eq(config->limits[0].key, KEY_ACCOUNT);
+	loaded_free(&loaded);
+}
+END_TEST
+
+/* All mistakes at once, in the order of the lines, whatever order they are found in. */
+START_TEST(all_errors_in_order)
+{
+	static const char text[] = "geoip = 1;\n"
+				   "limits = (\n"
+				   "  { name = \"a\"; rate = 5; },\n"
+				   "  { nam = \"b\"; rate = \"1/1h\"; },\n"
+				   "  { name = \"a\"; rate = \"1/1h\"; } );\n"
+				   "state = { directory = \"x\"; max_decisions = 1; };\n"
+				   "accounts_max = 4294967396;\n"
+				   "foo = 1;\n";
+	static const char *const told[] = {
+		"t.conf:1: listen is missing",
+		"t.conf:1: the module for \"geoip\"",
+		"t.conf:3: limits.rate: ",
+		"t.conf:4: unknown setting \"nam\" in limits",
+		"t.conf:4: limits.name is missing",
+		"t.conf:5: limits.name \"a\" is taken already at t.conf:3",
+		"t.conf:6: state.directory \"x\"",
+		"t.conf:6: state.max_decisions 1: write a value from",
+		"t.conf:7: the number \"4294967396\"",
+		"t.conf:8: unknown setting \"foo\"",
+	};
+	struct loaded loaded = parse(text, sizeof(text) - 1);
+
+	ck_assert_int_eq(loaded.r, -EINVAL);
+	ck_assert_uint_eq(loaded.report->errors, ROWS(told) - 1);
+	ck_assert_msg(loaded.report->n == ROWS(told), "%s", report_text(loaded.report));
+	for (int i = 0; i < ROWS(told); i++) {
+		/* geoip's warning was found first, listen's absence last. */
+		const char *want = i < 2 ? told[1 - i] : told[i];
+		ck_assert_msg(strncmp(loaded.report->line[i].text, want, strlen(want)) == 0,
+			"%s instead of %s", loaded.report->line[i].text, want);
+	}
+	loaded_free(&loaded);
+}
+END_TEST
+
+START_TEST(nul_byte)
+{
+	static const char text[] = LISTEN "# comment \0 \n" LIMITS;
+	struct loaded loaded = parse(text, sizeof(text) - 1);
+
+	ck_assert_uint_eq(loaded.report->n, 1);
+	ck_assert_str_eq(loaded.report->line[0].text, "t.conf:2: a NUL byte: this is no text file");
+	loaded_free(&loaded);
+}
+END_TEST
+
+/* n times text between begin and end, loaded. */
+static struct loaded parse_many(const char *begin, const char *text, size_t n, const char *end)
+{
+	size_t size = strlen(begin) + n * strlen(text) + strlen(end) + 1;
+	char *all = malloc(size);
+	struct loaded loaded;
+	char *at = all;
+
+	ck_assert_ptr_nonnull(all);
+	at = stpcpy(at, begin);
+	for (size_t i = 0; i < n; i++)
+		at = stpcpy(at, text);
+	at = stpcpy(at, end);
+	loaded = parse(all, (size_t)(at - all));
+	free(all);
+	return loaded;
+}
+
+static const struct crowd {
+	const char *begin, *text, *end;
+	size_t n;
+	const char *told;
+} crowds[] = {
+	{LISTEN LIMITS "local_domains = [ \"a\"", ", \"b\"", " ];", 9999, ""},
+	{LISTEN LIMITS "local_domains = [ \"a\"", ", \"b\"", " ];", 10000,
+		"E t.conf:3: local_domains: a list has at most 10000 elements, this one has 10001"},
+	{LISTEN "limits = ( { name = \"z\"; rate = \"1/1h\" }",
+		",\n{ name = \"a\"; rate = \"1/1h\"; }", ");", 64,
+		"E t.conf:66: limits: at most 64 are taken: remove this"},
+	{LISTEN LIMITS "geoip = {", "*=1,", "};", 10001, "more than 10000 settings in one file"},
+	{LISTEN LIMITS "geoip = ", "(", "", 200000, "brackets are nested too deeply"},
+	{LISTEN LIMITS, "x", " = 1;", 100000, "unknown setting \"xxxxxxxx"},
+	{LISTEN LIMITS "user = \"", "a", "\";", 5000,
+		"user \"aaaaaaaaaaaaaaaaaaaaaa...\": longer than 4096"},
+	{LISTEN LIMITS "trusted_networks = [ \"::1\"", ", \"x\"", " ];", 2000,
+		"1000 more messages are not shown"},
+};
+
+START_TEST(crowd_row)
+{
+	const struct crowd *row = &crowds[_i];
+	struct loaded loaded = parse_many(row->begin, row->text, row->n, row->end);
+	const struct config_report *report = loaded.report;
+	const char *told = report->n ? report->line[report->n - 1].text : "";
+
+	ck_assert_int_eq(loaded.r, row->told[0] ? -EINVAL : 0);
+	ck_assert_msg(
+		strstr(report_text(report), row->told) || strstr(told, row->told), "%.200s", told);
+	ck_assert_uint_le(report->n, 1001);
+	loaded_free(&loaded);
+}
+END_TEST
+
+START_TEST(references)
+{
+	struct loaded loaded = parse(LISTEN LIMITS, sizeof(LISTEN LIMITS) - 1);
+
+	ck_assert_int_eq(loaded.r, 0);
+	ck_assert_ptr_eq(config_ref(loaded.config), loaded.config);
+	config_unref(loaded.config);
+	ck_assert_str_eq(loaded.config->limits[0].name, "hourly");
+	config_unref(NULL);
+	config_report_free(NULL);
+	loaded_free(&loaded);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *tc = tcase_create("config");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tc, mistake_row, 0, ROWS(mistakes));
+	tcase_add_loop_test(tc, fine_row, 0, ROWS(fine));
+	tcase_add_loop_test(tc, crowd_row, 0, ROWS(crowds));
+	tcase_add_test(tc, contract_sample);
+	tcase_add_test(tc, presets);
+	tcase_add_test(tc, all_errors_in_order);
+	tcase_add_test(tc, nul_byte);
+	tcase_add_test(tc, references);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+/* What people see of an answer, to the letter. */
+#include <check.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policyd/render.h"
+
+#define ROWS(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
+
+static const struct {
+	const char *columns, *json;
+	unsigned width;
+	bool is_colour;
+	const char *shown;
+} answers[] = {
+	{"account=Account used=Used:r suspended=Suspended",
+		"[{\"account\":\"alice\",\"used\":7,\"suspended\":true},"
+		"{\"account\":\"bob@example.org\",\"used\":1000,\"suspended\":false},"
+		"{\"account\":\"\",\"used\":null}]",
+		0, false,
+		"Account          Used  Suspended\n"
+		"alice               7  yes\n"
+		"bob@example.org  1000  no\n"
+		"-                   -  -\n"},
+	/* A wide character takes two columns, a combining one none. */
+	{"a=A b=B", "[{\"a\":\"\xe6\x97\xa5\xe6\x9c\xac\",\"b\":1},{\"a\":\"e\xcc\x81t\",\"b\":2}]",
+		0, false,
+		"A     B\n"
+		"\xe6\x97\xa5\xe6\x9c\xac  1\n"
+		"e\xcc\x81t    2\n"},
+	/* Without columns: those of the first row, numbers at the right. */
+	{"", "[{\"n\":5,\"name\":\"x\"},{\"n\":12,\"name\":\"y\"}]", 0, false,
+		" n  name\n"
+		" 5  x\n"
+		"12  y\n"},
+	{"a=A", "[{\"a\":\"1\"}]", 0, true, "\033[1mA\033[0m\n1\n"},
+	/* Escape sequences, C1 controls and direction marks stay text. */
+	{"a=A", "[{\"a\":\"\\u001b[31mred\\u009b\\n\\u202ex\\u0000\"}]", 0, false,
+		"A\n\\x1b[31mred\\x9b\\x0a\\u202ex\\x00\n"},
+	/* Too wide for the screen: a block a row. */
+	{"a=Long b=B", "[{\"a\":\"12345\",\"b\":\"12345\"},{\"a\":\"x\",\"b\":\"y\"}]", 11, false,
+		"Long  12345\n"
+		"B     12345\n"
+		"\n"
+		"Long  x\n"
+		"B     y\n"},
+	{"a=Long b=B", "[{\"a\":\"12345\",\"b\":\"12345\"}]", 12, false,
+		"Long   B\n"
+		"12345  12345\n"},
+	{"", "[]", 0, false, "There is nothing to show.\n"},
+	{"", "[\"a\",\"b\"]", 0, false, "a, b\n"},
+	{"", "\"done\"", 0, false, "done\n"},
+	{"",
+		"{\"version\":\"1\",\"open_messages\":2,\"none\":null,\"listeners\":[\"a\",\"b\"],"
+		"\"e\":[],"
+		"\"store\":{\"state\":\"ok\",\"error\":null}}",
+		0, false,
+		"version:       1\n"
+		"open messages: 2\n"
+		"none:          -\n"
+		"listeners:     a, b\n"
+		"e:             none\n"
+		"store:\n"
+		"  state: ok\n"
+		"  error: -\n"},
+	/* An object's lists become tables below it, each with its columns. */
+	{"limits: name=Limit used=Used:r decisions: at=Time",
+		"{\"limits\":[{\"name\":\"hourly\",\"used\":5}],\"account\":\"a\","
+		"\"decisions\":[{\"at\":\"now\",\"x\":1}]}",
+		0, false,
+		"account: a\n"
+		"\n"
+		"limits:\n"
+		"Limit   Used\n"
+		"hourly     5\n"
+		"\n"
+		"decisions:\n"
+		"Time\n"
+		"now\n"},
+};
+
+START_TEST(test_answer)
+{
+	char *shown = NULL;
+	size_t n;
+	json_t *data = json_loads(answers[_i].json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	ck_assert_ptr_nonnull(data);
+	struct render render = {
+		.out = open_memstream(&shown, &n),
+		.width = answers[_i].width,
+		.is_colour = answers[_i].is_colour,
+	};
+	render_data(&render, answers[_i].columns, data);
+	ck_assert_int_eq(fclose(render.out), 0);
+	json_decref(data);
+	ck_assert_str_eq(shown, answers[_i].shown);
+	free(shown);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	size_t n;
+	const char *shown;
+	size_t width;
+} texts[] = {
+	{"plain", 5, "plain", 5},
+	{"", 0, "", 0},
+	{"a\0b", 3, "a\\x00b", 6},
+	{"\x7f\t", 2, "\\x7f\\x09", 8},
+	{"\xff\xc3", 2, "\\xff\\xc3", 8},
+	{"\xc0\xaf", 2, "\\xc0\\xaf", 8},                    /* overlong */
+	{"\xed\xa0\x80", 3, "\\xed\\xa0\\x80", 12},          /* a surrogate */
+	{"\xf4\x90\x80\x80", 4, "\\xf4\\x90\\x80\\x80", 16}, /* above U+10FFFF */
+	{"\xf0\x9f\x98\x80", 4, "\xf0\x9f\x98\x80", 2},
+	{"\xc2\x85", 2, "\\x85", 4},            /* C1: next line */
+	{"\xe2\x80\x8b", 3, "\\u200b", 6},      /* zero width space */
+	{"\xf3\xa0\x80\x81", 4, "\\ue0001", 7}, /* language tag */
+	{"\xc3\xbc", 2, "\xc3\xbc", 1},
+};
+
+START_TEST(test_escape)
+{
+	size_t width;
+	char *shown = render_escape(span_make(texts[_i].text, texts[_i].n), &width);
+	ck_assert_str_eq(shown, texts[_i].shown);
+	ck_assert_uint_eq(width, texts[_i].width);
+	free(shown);
+}
+END_TEST
+
+/* Whatever is nested, it ends, and stays valid. */
+START_TEST(test_depth)
+{
+	char *shown = NULL;
+	size_t n;
+	json_t *data = json_string("x");
+	for (int i = 0; i < 200; i++)
+		data = json_pack("{s:o}", "a", data);
+	struct render render = {.out = open_memstream(&shown, &n)};
+	render_data(&render, "", data);
+	ck_assert_int_eq(fclose(render.out), 0);
+	json_decref(data);
+	ck_assert_uint_lt(n, 4000);
+	free(shown);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("render");
+	TCase *tests = tcase_create("render");
+	SRunner *runner = srunner_create(suite);
+	/* wcwidth() knows only what the locale knows. */
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		return EXIT_FAILURE;
+	tcase_add_loop_test(tests, test_answer, 0, ROWS(answers));
+	tcase_add_loop_test(tests, test_escape, 0, ROWS(texts));
+	tcase_add_test(tests, test_depth);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
