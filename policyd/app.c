@@ -50,11 +50,14 @@ void report_print(const struct config_report *report)
 
 static void log_decision(const struct decision *d)
 {
-	char room[WALL_TEXT_SIZE];
+	char room[WALL_TEXT_SIZE] = "";
+	/* Where waiting alone makes no room (other messages are unfinished), there is no time to tell. */
+	if (d->limit == 0 || d->room_at.us != WALL_NEVER.us)
+		wall_format(d->room_at, room);
 	log_event(LEVEL_NOTICE, d->observed ? "observed" : "decision",
 		F_STR("action", action_rows[d->action].word), F_STR("rule", d->rule),
 		F_SPAN("account", subject_shown(span_of(d->account))), F_INT("used", d->used),
-		F_INT("limit", d->limit), F_STR("room_at", wall_format(d->room_at, room)),
+		F_INT("limit", d->limit), F_STR("room_at", room),
 		F_STR("stage", stage_name(d->stage)), F_STR("client", d->client),
 		F_STR("instance", d->instance), F_STR("queue_id", d->queue_id),
 		F_STR("sender", d->sender), F_STR("recipient", d->recipient),
@@ -162,6 +165,16 @@ static void on_stop(evutil_socket_t number, short what, void *arg)
 	event_base_loopbreak(app->base);
 }
 
+static struct store_setup store_setup_of(const struct config *config)
+{
+	return (struct store_setup){
+		.directory = config->state.directory,
+		.keep_decisions_us = config->state.keep_decisions_us,
+		.keep_audit_us = config->state.keep_audit_us,
+		.max_decisions = config->state.max_decisions,
+	};
+}
+
 /* A bad file changes nothing. What needs a restart keeps its value until then. */
 static void on_reload(evutil_socket_t number, short what, void *arg)
 {
@@ -176,7 +189,9 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
 		log_event(report->line[i].error ? LEVEL_ERROR : LEVEL_WARNING, "configuration",
 			F_STR("message", report->line[i].text));
 	if (r == 0) {
+		struct store_setup store = store_setup_of(config);
 		engine_configure(app->engine, config);
+		store_configure(app->store, &store);
 		control_reconfigure(app->control, config);
 		config_unref(config);
 	}
@@ -204,12 +219,7 @@ static void load_one(void *ctx, const struct policy_event *event)
 
 static int store_begin(struct app *app, const struct config *config, struct errbuf *err)
 {
-	struct store_setup setup = {
-		.directory = config->state.directory,
-		.keep_decisions_us = config->state.keep_decisions_us,
-		.keep_audit_us = config->state.keep_audit_us,
-		.max_decisions = config->state.max_decisions,
-	};
+	struct store_setup setup = store_setup_of(config);
 	int r = store_open(&setup, &app->store, err);
 	if (r == 0)
 		r = store_load(app->store, clock_now().wall, load_one, app, err);

@@ -129,13 +129,11 @@ int main(int argc, char **argv)
 			is_test = true;
 			break;
 		case 'V':
-			puts("policyd " POLICYD_VERSION);
-			return EX_OK;
+			return puts("policyd " POLICYD_VERSION) < 0 ? EX_IOERR : EX_OK;
 		case 'h':
-			fputs(usage, stdout);
-			return EX_OK;
+			return fputs(usage, stdout) < 0 ? EX_IOERR : EX_OK;
 		default:
-			fputs(usage, stderr);
+			(void)fputs(usage, stderr);
 			return EX_USAGE;
 		}
 	}

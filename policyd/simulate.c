@@ -154,7 +154,7 @@ static int replay(const struct replay_setup *setup, FILE *out, struct errbuf *er
 	double began = seconds_now();
 	int r = replay_run(setup, &summary, err);
 	if (setup->progress)
-		fputs("\r\033[K", stderr);
+		(void)fputs("\r\033[K", stderr);
 	if (r != 0)
 		return r == -EINVAL || r == -E2BIG || r == -EIO ? EX_DATAERR : EX_NOINPUT;
 	print_summary(out, &summary, seconds_now() - began);

@@ -50,7 +50,7 @@ typedef uint32_t engine_conn;
 engine_conn engine_conn_open(struct engine *e, struct span listener, const struct ip *peer);
 /* Its open message is given up unless it comes back within lost_connection_grace; its ticket is
  * void. */
-void engine_conn_close(struct engine *e, engine_conn conn, struct now now);
+void engine_conn_close(struct engine *e, engine_conn id, struct now now);
 
 enum engine_result {
 	ENGINE_DONE,  /* *ret is the verdict */
@@ -58,14 +58,14 @@ enum engine_result {
 	ENGINE_STALE, /* engine_resume only: nobody waits for that ticket; nothing to do */
 };
 
-MUST_CHECK enum engine_result engine_begin(struct engine *e, engine_conn conn,
+MUST_CHECK enum engine_result engine_begin(struct engine *e, engine_conn id,
 	const struct request *request, struct now now, struct verdict *ret, uint64_t *ret_ticket);
 
 /*
  * The charge port's late answer. DONE: send *ret on *ret_conn. STALE: late, repeated or unknown (a
  * grant that nobody waits for has been given back).
  */
-MUST_CHECK enum engine_result engine_resume(struct engine *e, uint64_t ticket,
+MUST_CHECK enum engine_result engine_resume(struct engine *e, uint64_t id,
 	enum charge_answer answer, struct now now, struct verdict *ret, engine_conn *ret_conn);
 
 /* Deadlines, lapses, grace periods, forgetting. Call when engine_next_due() has come; often is

@@ -34,6 +34,8 @@ struct jsonl_room {
 };
 MUST_CHECK int jsonl_get_request(
 	const json_t *object, struct jsonl_room *room, struct request *ret, struct errbuf *err);
+/* What was answered: action, rule, score, step, would, and reference and text where there are any. */
+void jsonl_put_verdict(json_t *object, const struct verdict *verdict);
 /* "ts" and "mono" of a line. */
 void jsonl_put_now(json_t *object, struct now now);
 /* ts is needed; without mono the virtual clock is ts itself. 0 or -EINVAL. */

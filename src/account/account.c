@@ -148,7 +148,8 @@ static void standing_clear(struct accounts *a, struct account *account)
 	account_place(a, account);
 }
 
-static void standing_set(struct accounts *a, struct account *account, const struct policy_event *event)
+static void standing_set(
+	struct accounts *a, struct account *account, const struct policy_event *event)
 {
 	if (account->standing)
 		standing_free(account->standing);

@@ -20,6 +20,9 @@
 #define ANSWER_MAX   (UINT32_C(64) << 20)
 #define ANSWER_FIRST 16384
 
+/* Accounts and addresses may hold NUL. */
+#define ANSWER_FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
+
 static void fd_close(const int *fd)
 {
 	if (*fd >= 0)
@@ -103,7 +106,7 @@ static int line_receive(int fd, const char *path, char **ret, size_t *ret_n, str
 
 static int answer_parse(const char *path, struct span line, json_t **ret_answer, struct errbuf *err)
 {
-	json_t *answer = line.n ? json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *answer = line.n ? json_loadb(line.p, line.n, ANSWER_FLAGS, NULL) : NULL;
 	if (json_is_boolean(json_object_get(answer, "ok"))) {
 		*ret_answer = answer;
 		return 0;

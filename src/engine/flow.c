@@ -120,10 +120,11 @@ static const struct standing *standing_of(const struct call *c)
 }
 
 /* True when it is the first of its rule in this message. */
-static bool decide_standing(struct call *c, const struct standing *standing, struct decision *d)
+static bool decide_standing(struct engine *e, struct transaction *tx,
+	const struct standing *standing, struct decision *d)
 {
-	const struct config *config = c->e->plan->snapshot;
-	bool is_first = decision_refer(c->e, c->tx, RULE_SUSPENDED, d);
+	const struct config *config = e->plan->snapshot;
+	bool is_first = decision_refer(e, tx, RULE_SUSPENDED, d);
 	d->action = config->suspension.action;
 	d->room_at = standing->until;
 	text_standing(d, config, standing);
@@ -224,7 +225,7 @@ static void judge_request(struct call *c)
 		verdict_of_decision(&p->verdict, &p->decision, j.acts.rule->config->name);
 	} else if (standing) {
 		decision_fill(&p->decision, c->request, c->account, c->now);
-		p->is_first = decide_standing(c, standing, &p->decision);
+		p->is_first = decide_standing(c->e, c->tx, standing, &p->decision);
 		verdict_of_decision(&p->verdict, &p->decision, RULE_SUSPENDED);
 	}
 	/* Postfix has the diversion already; a second one would say nothing new (semantics 16). */
@@ -309,9 +310,8 @@ static void answer_mail(struct call *c, struct verdict *ret)
 	struct decision d;
 	if (!standing || action_rows[c->e->plan->snapshot->suspension.action].accepts)
 		return;
-	c->tx = &nobody;
 	decision_fill(&d, c->request, c->account, c->now);
-	(void)decide_standing(c, standing, &d);
+	(void)decide_standing(c->e, &nobody, standing, &d);
 	verdict_of_decision(ret, &d, RULE_SUSPENDED);
 	decision_publish(c->e, &d, true);
 }

@@ -68,7 +68,7 @@ void conn_open(struct policy_server *s, struct listener *listener, int fd, const
 		memset(s->by_id + s->by_id_n, 0, (n - s->by_id_n) * sizeof(*s->by_id));
 		s->by_id_n = n;
 	}
-	s->by_id[conn->id] = conn;
+	s->by_id[conn->id].conn = conn;
 	s->conns++;
 	TAILQ_INSERT_TAIL(&s->all, conn, all);
 	metric_add(METRIC_CONNECTIONS_TOTAL, 1);
@@ -88,7 +88,7 @@ void conn_close(struct conn *conn, struct now now)
 	engine_conn_close(s->engine, conn->id, now);
 	if (s->hooks.closed)
 		s->hooks.closed(s->hooks.ctx, conn->id, now);
-	s->by_id[conn->id] = NULL;
+	s->by_id[conn->id].conn = NULL;
 	s->conns--;
 	TAILQ_REMOVE(&s->all, conn, all);
 	metric_set(METRIC_CONNECTIONS, s->conns);

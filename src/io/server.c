@@ -209,8 +209,8 @@ int policy_server_new(struct event_base *base, struct engine *engine,
 void policy_server_reply(
 	struct policy_server *s, engine_conn conn, const struct verdict *verdict, struct now now)
 {
-	if (conn < s->by_id_n && s->by_id[conn])
-		conn_answer(s->by_id[conn], verdict, now);
+	if (conn < s->by_id_n && s->by_id[conn].conn)
+		conn_answer(s->by_id[conn].conn, verdict, now);
 }
 
 void policy_server_tick(struct policy_server *s, struct now now)

@@ -58,7 +58,9 @@ struct policy_server {
 	struct event *resume; /* accepting again after the descriptors ran out */
 	struct conn_list all, late;
 	size_t conns, conns_max;
-	struct conn **by_id; /* by engine_conn */
+	struct conn_slot {
+		struct conn *conn;
+	} * by_id; /* by engine_conn */
 	size_t by_id_n;
 	struct log_throttle bad_warning, cap_warning, accept_warning;
 	char in[REQUEST_BYTES_MAX];

@@ -47,6 +47,19 @@ void jsonl_put_request(json_t *object, const struct request *request)
 	}
 }
 
+void jsonl_put_verdict(json_t *object, const struct verdict *verdict)
+{
+	json_object_set_new(object, "action", json_string(action_rows[verdict->action].word));
+	json_object_set_new(object, "rule", json_string(verdict->rule));
+	json_object_set_new(object, "score", json_real(0.0));
+	json_object_set_new(object, "step", json_string("none"));
+	json_object_set_new(object, "would", json_string(verdict->would));
+	if (verdict->reference[0])
+		json_object_set_new(object, "reference", json_string(verdict->reference));
+	if (verdict->text[0])
+		jsonl_put_text(object, "text", span_of(verdict->text));
+}
+
 static int hex_value(char c)
 {
 	const char *at = c ? strchr(hex_digits, ascii_lower(c)) : NULL;

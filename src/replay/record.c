@@ -179,9 +179,7 @@ void recorder_answered(struct recorder *r, engine_conn conn, const struct reques
 	json_t *line = line_new(now, NULL);
 	json_object_set_new(line, "conn", json_integer(conn));
 	jsonl_put_request(line, request);
-	json_object_set_new(line, "action", json_string(action_rows[verdict->action].word));
-	json_object_set_new(line, "rule", json_string(verdict->rule));
-	json_object_set_new(line, "reference", json_string(verdict->reference));
+	jsonl_put_verdict(line, verdict);
 	put_line(r, line);
 }
 

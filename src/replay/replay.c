@@ -94,12 +94,24 @@ static void on_close(struct replay *r, const json_t *line)
 
 /* ---- events ---- */
 
+/* 16 hex digits. 0 or -EINVAL. */
+static int hex_word(const char *p, uint64_t *ret)
+{
+	char digits[17], *end;
+	span_copy(span_make(p, 16), digits, sizeof(digits));
+	uint64_t value = strtoull(digits, &end, 16);
+	if (*end)
+		return -EINVAL;
+	*ret = value;
+	return 0;
+}
+
 /* The recording's seed: hashes, and so references, come out as they did. */
 static void on_start(struct replay *r, const json_t *line)
 {
 	uint64_t seed[2];
 	struct span text = text_of(line, "seed");
-	if (text.n == 32 && sscanf(text.p, "%16" SCNx64 "%16" SCNx64, &seed[0], &seed[1]) == 2)
+	if (text.n == 32 && hex_word(text.p, &seed[0]) == 0 && hex_word(text.p + 16, &seed[1]) == 0)
 		engine_make(r, seed);
 }
 
@@ -177,17 +189,10 @@ static void put_decision(
 	json_t *line = json_object();
 	json_object_set_new(line, "ts", json_real((double)r->now.wall.us / 1e6));
 	jsonl_put_text(line, "instance", request->instance);
-	json_object_set_new(line, "action", json_string(action_rows[verdict->action].word));
-	json_object_set_new(line, "rule", json_string(verdict->rule));
-	json_object_set_new(line, "score", json_real(0.0));
-	json_object_set_new(line, "step", json_string("none"));
-	json_object_set_new(line, "would", json_string(verdict->would));
-	if (verdict->reference[0])
-		json_object_set_new(line, "reference", json_string(verdict->reference));
-	if (verdict->text[0])
-		jsonl_put_text(line, "text", span_of(verdict->text));
+	jsonl_put_verdict(line, verdict);
 	json_dumpf(line, r->setup->decisions, JSON_COMPACT | JSON_REAL_PRECISION(16));
-	fputc('\n', r->setup->decisions);
+	/* Whoever opened the file looks at ferror(). */
+	(void)fputc('\n', r->setup->decisions);
 	json_decref(line);
 }
 
