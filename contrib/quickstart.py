@@ -10,6 +10,7 @@ is named at the end.
 import argparse
 import json
 import re
+import signal
 import sys
 
 from pathlib import Path
@@ -157,6 +158,8 @@ def main():
     parser.add_argument('--keep', action='store_true')
     parser.add_argument('build', type=Path)
     arguments = parser.parse_args()
+    # So that nothing stays behind when it is stopped half-way.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     story = Story()
     with Case(arguments.build, prefix='policyd-quickstart-') as case:
         heading('A Postfix of our own, and policyd beside it')

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "diag.h"
-#include "suggest.h"
+#include "policyd/suggest.h"
 
 /* Actions that a reply may say but that make no sense for a setting. */
 static const struct ban {

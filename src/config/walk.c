@@ -10,7 +10,7 @@
 
 #include "check.h"
 #include "policyd/mem.h"
-#include "suggest.h"
+#include "policyd/suggest.h"
 
 static uint64_t bit(size_t i)
 {

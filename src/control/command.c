@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include "policyd/suggest.h"
+
 #define ROW(v, r, p, g, c, h)                                                                      \
 	[COMMAND_##v] = {.verb = #v,                                                               \
 		.right = RIGHT_##r,                                                                \
@@ -38,50 +40,15 @@ const char *command_right_name(enum command_right right)
 	return names[right];
 }
 
-/* Longer words are no slip of the finger; also bounds the row below. */
-#define VERB_MAX 24
-
-static size_t min_size(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance, one row at a time. Both at most VERB_MAX. */
-static size_t edit_distance(struct span a, struct span b)
-{
-	size_t row[VERB_MAX + 1];
-	for (size_t j = 0; j <= b.n; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.n; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= b.n; j++) {
-			size_t above = row[j];
-			size_t swap = diagonal + (ascii_lower(a.p[i - 1]) != b.p[j - 1]);
-			row[j] = min_size(swap, min_size(above, row[j - 1]) + 1);
-			diagonal = above;
-		}
-	}
-	return row[b.n];
-}
-
 const struct command_row *command_suggest(struct span verb)
 {
-	const struct command_row *best = NULL;
-	size_t best_distance = 3; /* two slips in a word of five letters are still a slip */
-	if (verb.n == 0 || verb.n > VERB_MAX)
-		return NULL;
+	struct suggestion best = {0};
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		struct span known = span_of(command_rows[i].verb);
-		if (verb.n >= 3 && span_starts(known, verb))
+		if (verb.n >= 3 && span_starts(span_of(command_rows[i].verb), verb))
 			return &command_rows[i];
-		size_t distance = edit_distance(verb, known);
-		if (distance < best_distance && distance < known.n - 1) {
-			best = &command_rows[i];
-			best_distance = distance;
-		}
+		suggest_offer(verb, command_rows[i].verb, &best);
 	}
-	return best;
+	return best.word ? command_find(span_of(best.word)) : NULL;
 }
 
 static struct span word_take(struct span *rest)

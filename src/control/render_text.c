@@ -8,7 +8,7 @@
 
 #include "policyd/mem.h"
 #include "policyd/render.h"
-#include "text.h"
+#include "policyd/utf8.h"
 
 /*
  * Invisible or turning the text around, though wcwidth() takes them for printable (Unicode TR 36,
@@ -46,7 +46,7 @@ char *render_escape(struct span text, size_t *ret_width)
 	size_t n = 0, width = 0;
 	for (size_t i = 0; i < text.n;) {
 		uint32_t code = (unsigned char)text.p[i];
-		size_t used = text_utf8(text.p + i, text.n - i, &code);
+		size_t used = utf8_read(text.p + i, text.n - i, &code);
 		if (used && !is_hidden(code)) {
 			memcpy(buf + n, text.p + i, used);
 			n += used;

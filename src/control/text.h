@@ -16,10 +16,4 @@ json_t *text_json(struct span text);
 /* RFC 3339, or "permanent". */
 json_t *text_time(wall_t t);
 
-/*
- * The length of the UTF-8 sequence at p, of n bytes (RFC 3629: no surrogates, nothing overlong),
- * and its code point; 0 when there is none.
- */
-size_t text_utf8(const char *p, size_t n, uint32_t *ret_code);
-
 #endif

@@ -85,14 +85,14 @@ def check_layers(build):
 def check_headers(build):
     """Each header compiles alone, with gcc and with clang."""
     def alone(compiler, path):
-        folder = path.parent if path.parent.name != 'policyd' else TOP / 'include'
-        name = path.name if path.parent.name != 'policyd' else 'policyd/' + path.name
+        is_public = path.is_relative_to(TOP / 'include')
+        folder, name = (TOP / 'include', 'policyd/' + path.name) if is_public else (path.parent, path.name)
         flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Wundef', '-Werror', '-fsyntax-only',
                  '-I%s' % (TOP / 'include'), '-I%s' % folder, '-x', 'c', '-']
         # Twice: the guard holds.
         return ['%s: %s' % (compiler, line)
                 for line in run(compiler, *flags, stdin='#include "%s"\n' % name * 2 + 'typedef int none;\n')]
-    headers = list(sources('.h', under=('include', 'src')))
+    headers = list(sources('.h', under=('include', 'src', 'policyd')))
     return in_parallel([lambda c=c, h=h: alone(c, h) for c in ('gcc', 'clang') for h in headers])
 
 

@@ -69,6 +69,8 @@ def main():
     if not chosen:
         sys.exit('no case is called like that: %s' % arguments.pattern)
     signal.signal(signal.SIGALRM, overdue)
+    # So that what a case started is stopped when the run itself is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print('1..%d' % len(chosen))
     failed = 0
     for number, (name, function) in enumerate(chosen, 1):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* How far two words are apart. Which words are offered is the callers' business. */
-#include "suggest.h"
+#include "policyd/suggest.h"
 
 #include <stdio.h>
 

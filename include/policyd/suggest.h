@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* suggest.h - "did you mean": the known word nearest to one that was mistyped. */
-#ifndef POLICYD_CONFIG_SUGGEST_H
-#define POLICYD_CONFIG_SUGGEST_H
+#ifndef POLICYD_SUGGEST_H
+#define POLICYD_SUGGEST_H
 
 #include <stddef.h>
 
@@ -12,8 +12,7 @@ struct suggestion {
 	size_t distance;
 };
 
-/* Takes word as the suggestion for typed if it is nearer than what best holds. Zero is the start.
- */
+/* Takes word for typed if it is nearer than what best holds. Zero is the start. */
 void suggest_offer(struct span typed, const char *word, struct suggestion *best);
 
 /* " (did you mean \"word\"?)", or "" when nothing is near. */
