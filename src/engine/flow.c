@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#include <stddef.h>
+
 #include "policyd/metric.h"
 
 #define RULE_SUSPENDED "suspended"
@@ -26,6 +28,13 @@ static void verdict_pass(struct verdict *verdict)
 	verdict->would = "";
 	verdict->reference[0] = '\0';
 	verdict->text[0] = '\0';
+}
+
+/* Without the unused rest of the text: this is done for every request. */
+static void verdict_copy(struct verdict *to, const struct verdict *from)
+{
+	memcpy(to, from, offsetof(struct verdict, text));
+	span_copy(span_of(from->text), to->text, sizeof(to->text));
 }
 
 static void verdict_of_decision(struct verdict *verdict, const struct decision *d, const char *rule)
@@ -203,11 +212,12 @@ static void judge_request(struct call *c)
 	struct ticket *p = &c->pending;
 	const struct standing *standing = standing_of(c);
 	enum action by_standing = standing ? c->e->plan->snapshot->suspension.action : ACTION_DUNNO;
-	struct judgement j = {.items = 0};
+	struct judgement j;
 	bool is_limit = false;
 	const char *would = "";
 	verdict_pass(&p->verdict);
-	p->charge.n = 0;
+	j.would.rule = NULL;
+	j.items = 0;
 	if (action_rows[by_standing].accepts) {
 		judge(c->e->plan, c->account, p->asked.cost, c->now.mono, &j);
 		is_limit = j.acts.rule && action_rows[j.acts.rule->config->action].strength >
@@ -232,6 +242,7 @@ static void judge_request(struct call *c)
 	if (c->tx->is_diverted && action_rows[p->verdict.action].accepts)
 		verdict_pass(&p->verdict);
 	p->verdict.would = would;
+	p->charge.n = 0;
 	if (!action_rows[p->verdict.action].accepts)
 		return;
 	p->charge.n = j.items;
@@ -271,7 +282,7 @@ static bool answered_before(struct call *c, struct verdict *ret)
 		return false;
 	metric_add(METRIC_REPEATED, 1);
 	if (answer->verdict)
-		*ret = *answer->verdict;
+		verdict_copy(ret, answer->verdict);
 	return true;
 }
 
@@ -298,7 +309,7 @@ static enum engine_result ask_port(
 		return ENGINE_WAIT;
 	}
 	conclude(c, answer);
-	*ret = p->verdict;
+	verdict_copy(ret, &p->verdict);
 	return ENGINE_DONE;
 }
 

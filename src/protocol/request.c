@@ -79,33 +79,22 @@ struct parse {
 	struct errbuf *err;
 };
 
-/* One line without its LF. False: no policy request. */
-static bool take_line(struct parse *parse, const char *line, size_t n)
+static enum request_result bad_line(const struct parse *parse, const char *why)
 {
-	const struct attribute_row *row = &attribute_rows[parse->expected];
-	size_t name_n;
-	if (++parse->lines > REQUEST_ATTRIBUTES_MAX) {
-		err_set(parse->err, "more than %d attributes", REQUEST_ATTRIBUTES_MAX);
+	err_set(parse->err, "line %u %s", parse->lines, why);
+	return REQUEST_BAD;
+}
+
+/* A line that is not the one Postfix would send next: another order, or an attribute unknown to us. */
+static bool take_other(struct parse *parse, const char *line, size_t n)
+{
+	const char *equals = memchr(line, '=', n);
+	if (!equals || equals == line)
 		return false;
-	}
-	if (n > row->name_n && line[row->name_n] == '=' &&
-		memcmp(line, row->name, row->name_n) == 0) {
-		name_n = row->name_n;
-	} else {
-		const char *equals = memchr(line, '=', n);
-		if (!equals || equals == line) {
-			err_set(parse->err, "line %u is no name=value", parse->lines);
-			return false;
-		}
-		name_n = (size_t)(equals - line);
-		row = attribute_find(span_make(line, name_n));
-	}
-	if (line[n - 1] == '\r') {
-		err_set(parse->err, "line %u ends in CR LF, not LF", parse->lines);
-		return false;
-	}
+	size_t name_n = (size_t)(equals - line);
+	const struct attribute_row *row = attribute_find(span_make(line, name_n));
 	if (row) {
-		*field_of(&parse->request, row) = span_make(line + name_n + 1, n - name_n - 1);
+		*field_of(&parse->request, row) = span_make(equals + 1, n - name_n - 1);
 		parse->expected = (size_t)(row - attribute_rows + 1) % ATTRIBUTE_COUNT;
 	}
 	return true;
@@ -115,7 +104,8 @@ static bool take_line(struct parse *parse, const char *line, size_t n)
  * NUL is the one byte that Postfix, made of C strings, can never send. Other controls pass: if a client
  * could make us hang up on one, its mail would escape judgement wherever default_action is DUNNO.
  */
-static enum request_result finish(struct parse *parse, struct span whole, struct request *ret)
+static enum request_result finish(
+	struct parse *parse, struct span whole, struct request *ret, size_t *ret_used)
 {
 	if (memchr(whole.p, '\0', whole.n)) {
 		err_set(parse->err, "it holds a NUL byte");
@@ -128,7 +118,15 @@ static enum request_result finish(struct parse *parse, struct span whole, struct
 	}
 	request_derive(&parse->request);
 	*ret = parse->request;
+	*ret_used = whole.n;
 	return REQUEST_DONE;
+}
+
+/* True when line begins with the name of row and '='. */
+static inline bool is_row(const struct attribute_row *row, const char *line, size_t left)
+{
+	return left > row->name_n && line[row->name_n] == '=' &&
+	       memcmp(line, row->name, row->name_n) == 0;
 }
 
 enum request_result request_parse(
@@ -139,19 +137,27 @@ enum request_result request_parse(
 	size_t at = 0;
 	while (at < bound) {
 		const char *line = bytes.p + at;
-		const char *end = memchr(line, '\n', bound - at);
+		const struct attribute_row *row = &attribute_rows[parse.expected];
+		bool is_expected = is_row(row, line, bound - at);
+		size_t name_n = is_expected ? row->name_n + 1 : 0;
+		const char *end = memchr(line + name_n, '\n', bound - at - name_n);
 		if (!end)
 			break;
 		size_t n = (size_t)(end - line);
 		at += n + 1;
-		if (n == 0) {
-			enum request_result r = finish(&parse, span_make(bytes.p, at), ret);
-			if (r == REQUEST_DONE)
-				*ret_used = at;
-			return r;
+		if (n == 0)
+			return finish(&parse, span_make(bytes.p, at), ret, ret_used);
+		if (++parse.lines > REQUEST_ATTRIBUTES_MAX)
+			return bad_line(&parse, "is one attribute too many");
+		if (end[-1] == '\r')
+			return bad_line(&parse, "ends in CR LF, not LF");
+		if (is_expected) {
+			*field_of(&parse.request, row) = span_make(line + name_n, n - name_n);
+			parse.expected =
+				parse.expected + 1 == ATTRIBUTE_COUNT ? 0 : parse.expected + 1;
+		} else if (!take_other(&parse, line, n)) {
+			return bad_line(&parse, "is no name=value");
 		}
-		if (!take_line(&parse, line, n))
-			return REQUEST_BAD;
 	}
 	if (bytes.n < REQUEST_BYTES_MAX)
 		return REQUEST_MORE;
