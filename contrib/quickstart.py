@@ -113,7 +113,8 @@ def hold(story, postfix, policyd):
 
 
 def log_of_delivery(postfix):
-    return '\n'.join(line for line in postfix.log().splitlines() if 'to=<%s>' % STRANGER in line and 'status=' in line)
+    return '\n'.join(line for line in postfix.log().splitlines()
+                     if 'to=<%s>' % STRANGER in line and 'status=' in line)
 
 
 def release(story, postfix, policyd, held):

@@ -16,6 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "logger.h"
 #include "notify.h"
 #include "policyd/control.h"
 #include "policyd/engine.h"
@@ -35,7 +36,8 @@ struct app {
 	struct store *store;
 	struct control *control;
 	struct recorder *recorder;
-	struct event *tick, *store_ready, *recorder_ready, *signal[SIGNALS];
+	struct logger *logger;
+	struct event *tick, *watchdog, *store_ready, *recorder_ready, *signal[SIGNALS];
 	uint64_t seed[2];
 	bool store_was_failing;
 };
@@ -138,6 +140,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	carry_out(app, now);
 	recorder_flush(app->recorder);
 	tell_store_state(app);
+}
+
+/* From the loop, since it is the loop that must be alive. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	notify_manager("WATCHDOG=1");
 }
 
 static void on_store(evutil_socket_t fd, short what, void *arg)
@@ -251,6 +262,13 @@ static void events_begin(struct app *app)
 	}
 	app->tick = event_new(app->base, -1, EV_PERSIST, on_tick, app);
 	event_add(app->tick, &second);
+	int64_t watchdog_us = notify_watchdog_us();
+	if (watchdog_us) {
+		struct timeval often = {
+			.tv_sec = watchdog_us / SECOND_US, .tv_usec = watchdog_us % SECOND_US};
+		app->watchdog = event_new(app->base, -1, EV_PERSIST, on_watchdog, NULL);
+		event_add(app->watchdog, &often);
+	}
 	app->store_ready =
 		event_new(app->base, store_fd(app->store), EV_READ | EV_PERSIST, on_store, app);
 	event_add(app->store_ready, NULL);
@@ -310,6 +328,8 @@ static void tear_down(struct app *app)
 	}
 	if (app->tick)
 		event_free(app->tick);
+	if (app->watchdog)
+		event_free(app->watchdog);
 	if (app->store_ready)
 		event_free(app->store_ready);
 	if (app->recorder_ready)
@@ -319,6 +339,7 @@ static void tear_down(struct app *app)
 	store_free(app->store);
 	recorder_close(app->recorder);
 	engine_free(app->engine);
+	logger_free(app->logger);
 	if (app->base)
 		event_base_free(app->base);
 }
@@ -351,30 +372,41 @@ static void stop(struct app *app)
 	carry_out(app, now);
 }
 
-int app_run(struct config *config, const char *config_path, void (*ready)(void *ctx), void *ctx)
+/* Until a signal. */
+static int run(struct app *app, const struct app_setup *setup)
 {
-	struct app app = {.config_path = config_path};
+	struct errbuf err;
+	log_event(LEVEL_NOTICE, "policyd started", F_STR("version", POLICYD_VERSION),
+		F_STR("config", setup->config_path), F_INT("limits", setup->config->limits_n));
+	notify_manager("READY=1");
+	setup->ready(setup->ctx);
+	app->logger = logger_new(app->base, setup->log_to_syslog, &err);
+	if (!app->logger)
+		log_event(
+			LEVEL_WARNING, "log without a thread of its own", F_STR("error", err.text));
+	int r = event_base_dispatch(app->base);
+	stop(app);
+	return r < 0 ? EX_SOFTWARE : EX_OK;
+}
+
+int app_run(const struct app_setup *setup)
+{
+	struct app app = {.config_path = setup->config_path};
 	struct errbuf err = {.text = ""};
-	int code = EX_OK;
+	int code;
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (!config->user)
+	if (!setup->config->user)
 		log_event(LEVEL_WARNING, "no user setting",
 			F_STR("effect", "policyd keeps the user that started it"),
 			F_INT("uid", geteuid()));
-	int r = build(&app, config, &err);
+	int r = build(&app, setup->config, &err);
 	if (r == 0) {
-		log_event(LEVEL_NOTICE, "policyd started", F_STR("version", POLICYD_VERSION),
-			F_STR("config", config_path), F_INT("limits", config->limits_n));
-		notify_manager("READY=1");
-		ready(ctx);
-		if (event_base_dispatch(app.base) < 0)
-			code = EX_SOFTWARE;
-		stop(&app);
+		code = run(&app, setup);
 	} else {
 		log_event(LEVEL_ERROR, "cannot start", F_STR("error", err.text));
 		code = exit_code_of(r);
 	}
 	tear_down(&app);
-	config_unref(config);
+	config_unref(setup->config);
 	return code;
 }

@@ -5,11 +5,16 @@
 
 #include "policyd/config.h"
 
-/*
- * Runs in the foreground of this process until SIGTERM or SIGINT. Calls ready(ctx) once Postfix can ask.
- * Takes over config. Returns the exit code of sysexits(3).
- */
-int app_run(struct config *config, const char *config_path, void (*ready)(void *ctx), void *ctx);
+struct app_setup {
+	struct config *config; /* taken over */
+	const char *config_path;
+	bool log_to_syslog;       /* once it is ready; before, and else, to standard error */
+	void (*ready)(void *ctx); /* Postfix can ask */
+	void *ctx;
+};
+
+/* Runs in this process until SIGTERM or SIGINT. Returns the exit code of sysexits(3). */
+int app_run(const struct app_setup *setup);
 
 /* Prints a report; errors and warnings as they are. */
 void report_print(const struct config_report *report);

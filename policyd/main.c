@@ -38,19 +38,6 @@ static int config_test(const char *path, struct config **ret)
 
 /* ---- the background ---- */
 
-static void syslog_sink(void *ctx, enum log_level level, const char *text, size_t n)
-{
-	static const int priority[] = {
-		[LEVEL_ERROR] = LOG_ERR,
-		[LEVEL_WARNING] = LOG_WARNING,
-		[LEVEL_NOTICE] = LOG_NOTICE,
-		[LEVEL_INFO] = LOG_INFO,
-		[LEVEL_DEBUG] = LOG_DEBUG,
-	};
-	(void)ctx;
-	syslog(priority[level], "%.*s", (int)n, text);
-}
-
 /* While the parent waits, errors still reach the terminal of whoever started it. */
 static int *background(void)
 {
@@ -87,7 +74,6 @@ static void settled(void *ctx)
 		log_event(LEVEL_WARNING, "cannot leave the terminal",
 			F_STR("error", strerror(errno)));
 	openlog("policyd", LOG_PID, LOG_MAIL);
-	log_set_sink(syslog_sink, NULL);
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
 		(void)dup2(null, fd);
 	if (write(ends[1], &code, 1) != 1)
@@ -148,7 +134,14 @@ int main(int argc, char **argv)
 		config_unref(config);
 	} else if (code == EX_OK) {
 		int *ends = is_foreground ? NULL : background();
-		code = app_run(config, config_path, settled, ends);
+		struct app_setup setup = {
+			.config = config,
+			.config_path = config_path,
+			.log_to_syslog = !is_foreground,
+			.ready = settled,
+			.ctx = ends,
+		};
+		code = app_run(&setup);
 		failed(ends, code);
 		free(ends);
 	}

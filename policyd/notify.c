@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "policyd/span.h"
+
 void notify_manager(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -29,4 +31,12 @@ void notify_manager(const char *state)
 	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 	close(fd);
+}
+
+int64_t notify_watchdog_us(void)
+{
+	uint64_t us;
+	if (span_to_u64(span_of(getenv("WATCHDOG_USEC")), &us) != 0 || us > INT64_MAX)
+		return 0;
+	return (int64_t)us / 2;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the daemon was asked and answered, as lines of JSON for policyctl simulate. Lines gather in
- * memory; a writer thread of its own takes them to the disk, and what it cannot take is dropped with a
- * count: recording never slows an answer.
+ * What the daemon was asked and answered, as lines of JSON for policyctl simulate. Recording never slows
+ * an answer: what the disk does not take in time is dropped, with a count.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,92 +9,55 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "policyd/lines.h"
 #include "policyd/mem.h"
 #include "policyd/metric.h"
 #include "policyd/replay.h"
-#include "policyd/writer.h"
-
-#define BATCH_BYTES (256 * 1024)
-#define BATCHES_MAX 64 /* waiting for the disk: 16 MB at most */
-
-struct batch {
-	struct writer_job job;
-	int fd;
-	size_t n;
-	uint64_t lines;
-	int error;
-	char bytes[BATCH_BYTES];
-};
 
 struct recorder {
 	int fd;
-	struct writer *writer;
-	struct batch *batch; /* being filled; NULL: none yet */
-	uint64_t room;       /* bytes that may still be written */
+	struct lines *lines;
+	uint64_t room; /* bytes that may still be written */
 };
 
-static void batch_write(void *ctx, struct writer_job *job)
+/* On the writing thread. */
+static int file_write(void *ctx, struct span bytes)
 {
-	struct batch *batch = (struct batch *)job;
-	size_t at = 0;
-	(void)ctx;
-	while (at < batch->n) {
-		ssize_t n = write(batch->fd, batch->bytes + at, batch->n - at);
+	const struct recorder *r = ctx;
+	while (bytes.n) {
+		ssize_t n = write(r->fd, bytes.p, bytes.n);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			batch->error = errno;
-			return;
-		}
-		at += (size_t)n;
+		if (n < 0)
+			return -errno;
+		bytes = span_make(bytes.p + n, bytes.n - (size_t)n);
 	}
+	return 0;
 }
 
-static void batch_done(void *ctx, struct writer_job *job)
+static void count_dropped(void *ctx, uint64_t lines)
 {
-	struct batch *batch = (struct batch *)job;
 	(void)ctx;
-	if (batch->error)
-		metric_add(METRIC_RECORD_DROPPED, batch->lines);
-	free(batch);
+	metric_add(METRIC_RECORD_DROPPED, lines);
 }
 
 void recorder_flush(struct recorder *r)
 {
-	if (!r || !r->batch)
-		return;
-	struct batch *batch = r->batch;
-	r->batch = NULL;
-	if (writer_submit(r->writer, &batch->job))
-		return;
-	metric_add(METRIC_RECORD_DROPPED, batch->lines);
-	free(batch);
+	if (r)
+		lines_flush(r->lines);
 }
 
 static void put_line(struct recorder *r, json_t *object)
 {
 	char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(16));
+	struct span line = span_of(text);
 	json_decref(object);
-	size_t n = text ? strlen(text) : 0;
-	if (!text || n + 1 > BATCH_BYTES || n + 1 > r->room) {
+	if (!text || line.n + 1 > r->room) {
 		metric_add(METRIC_RECORD_DROPPED, 1);
-		free(text);
-		return;
+	} else {
+		lines_put(r->lines, line);
+		r->room -= line.n + 1;
 	}
-	if (r->batch && BATCH_BYTES - r->batch->n < n + 1)
-		recorder_flush(r);
-	if (!r->batch) {
-		r->batch = xmalloc(sizeof(*r->batch));
-		r->batch->job = (struct writer_job){.run = batch_write, .done = batch_done};
-		r->batch->fd = r->fd;
-		r->batch->n = r->batch->lines = 0;
-		r->batch->error = 0;
-	}
-	memcpy(r->batch->bytes + r->batch->n, text, n);
-	r->batch->bytes[r->batch->n + n] = '\n';
-	r->batch->n += n + 1;
-	r->batch->lines++;
-	r->room -= n + 1;
 	free(text);
 }
 
@@ -126,13 +88,16 @@ int recorder_open(const struct recorder_setup *setup, struct recorder **ret, str
 		err_set(err, "record.file: %s: %s", setup->path, strerror(errno));
 		return r;
 	}
-	struct writer *writer = writer_new(&(struct writer_group){0}, BATCHES_MAX, err);
-	if (!writer) {
+	struct recorder *r = xcalloc(1, sizeof(*r));
+	*r = (struct recorder){.fd = fd, .room = setup->max_bytes};
+	r->lines = lines_new(
+		&(struct lines_setup){.write = file_write, .dropped = count_dropped, .ctx = r},
+		err);
+	if (!r->lines) {
 		close(fd);
+		free(r);
 		return -EAGAIN;
 	}
-	struct recorder *r = xcalloc(1, sizeof(*r));
-	*r = (struct recorder){.fd = fd, .writer = writer, .room = setup->max_bytes};
 	put_start(r, setup);
 	*ret = r;
 	return 0;
@@ -142,8 +107,7 @@ void recorder_close(struct recorder *r)
 {
 	if (!r)
 		return;
-	recorder_flush(r);
-	writer_free(r->writer);
+	lines_free(r->lines);
 	close(r->fd);
 	free(r);
 }
@@ -198,10 +162,10 @@ void recorder_event(struct recorder *r, const struct policy_event *event, struct
 
 int recorder_fd(const struct recorder *r)
 {
-	return writer_fd(r->writer);
+	return lines_fd(r->lines);
 }
 
 void recorder_collect(struct recorder *r)
 {
-	writer_collect(r->writer);
+	lines_collect(r->lines);
 }

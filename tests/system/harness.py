@@ -167,18 +167,19 @@ class Policyd:
         return [('unix', a.removeprefix('unix:')) if a.startswith('unix:') else ('inet', int(a.rsplit(':', 1)[1]))
                 for a in self.listen]
 
-    def environment(self, notify=None):
+    def environment(self, notify=None, **more):
         quiet = 'exitcode=97:abort_on_error=0'
         env = os.environ | {'ASAN_OPTIONS': quiet, 'TSAN_OPTIONS': quiet,
                             'UBSAN_OPTIONS': 'print_stacktrace=1:halt_on_error=1:exitcode=97'}
         env.pop('NOTIFY_SOCKET', None)
-        return env | ({'NOTIFY_SOCKET': str(notify)} if notify else {})
+        return env | more | ({'NOTIFY_SOCKET': str(notify)} if notify else {})
 
-    def spawn(self, *prefix, notify=None):
-        with self.log_file.open('ab') as log:
+    def spawn(self, *prefix, notify=None, log=None, **environment):
+        """The bare start: nothing is waited for. log: a descriptor in the place of the log file."""
+        with self.log_file.open('ab') as file:
             return subprocess.Popen([*prefix, self.build / 'policyd' / 'policyd', '-c', self.config, '-f'],
-                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                                    env=self.environment(notify), start_new_session=True)
+                                    stdin=subprocess.DEVNULL, stdout=log or file, stderr=log or file, cwd=self.folder,
+                                    env=self.environment(notify, **environment), start_new_session=True)
 
     def start(self, *prefix):
         """Starts it, under a command such as prlimit when one is given, and waits until it is ready."""

@@ -144,7 +144,8 @@ def test_refusal_text_cannot_break_the_reply(case):
     for number, value in enumerate(STRANGE.values()):
         login = b'u' if value == '' else value
         for copy in range(2):
-            answer = client.ask(request(sasl_username=login, sender=value, recipient=value, instance='%d.%d' % (number, copy)))
+            answer = client.ask(request(sasl_username=login, sender=value, recipient=value,
+                                        instance='%d.%d' % (number, copy)))
             assert '\n' not in answer and answer.isprintable() and len(answer) <= 7 + 16 + 1 + 400, answer
         assert answer.startswith('action=DEFER_IF_PERMIT 4.7.1 '), answer
 

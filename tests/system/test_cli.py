@@ -155,7 +155,8 @@ def test_strangers_may_not_act(case):
 def test_wrong_use_of_policyd(case):
     policyd = case.policyd(start=False)
     for arguments in (['--bogus'], ['-c'], ['-f', 'surplus']):
-        done = subprocess.run([case.build / 'policyd' / 'policyd', *arguments], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([case.build / 'policyd' / 'policyd', *arguments], capture_output=True, text=True,
+                              timeout=20)
         equal(done.returncode, USAGE, done.stderr)
         contains(done.stderr.lower(), 'usage')
     done = subprocess.run([case.build / 'policyd' / 'policyd', '-t', '-c', policyd.folder / 'none.conf'],

@@ -47,6 +47,28 @@ def test_cap_with_none_idle_closes_the_new_one(case):
         equal(client.ask(request()[50:]), 'action=DUNNO', 'the old ones')
 
 
+def test_four_thousand_connections(case):
+    """The default cap is at least 4096, also where the soft limit of descriptors is below it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 10000), hard))
+    policyd = case.policyd(limits=ROOMY, start=False)
+    policyd.start('prlimit', '--nofile=1024:')
+    clients = []
+    try:
+        for number in range(4096):
+            clients.append(RawClient(policyd.addresses[number % 2]))
+            clients[-1].send(request(instance='c.%d' % number))
+        for client in clients:
+            equal(client.reply(), 'action=DUNNO')
+        for client in clients[:10]:
+            equal(client.ask(request()), 'action=DUNNO', 'the oldest ones')
+    finally:
+        for client in clients:
+            client.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    wait_until(lambda: policyd.ctl('status')['now']['connections'] == 0, 'no connection left')
+
+
 def few_descriptors(case, policyd, first):
     """80 clients more than there are descriptors: those that are served go on, nothing spins, all recovers."""
     crowd = []

@@ -24,7 +24,8 @@ def incoming_with_certificate(postfix, pem):
 def test_foreign_certificate_is_no_account(case):
     """smtpd_tls_ask_ccert shows every MTA's self-signed certificate: it means nothing while it is not listed."""
     fingerprint = certificate(case.folder / 'foreign.pem', 'mx.example.com')
-    postfix, policyd = mail_server(case, '{ name = "hourly"; rate = "1/1h"; }', 'record = { file = "@/record.jsonl"; };')
+    postfix, policyd = mail_server(case, '{ name = "hourly"; rate = "1/1h"; }',
+                                   'record = { file = "@/record.jsonl"; };')
     with incoming_with_certificate(postfix, case.folder / 'foreign.pem') as smtp:
         replies, last = smtp.message('someone@example.com', OURS)
     equal([code for code, _ in replies] + [last[0]], [250] * 5)

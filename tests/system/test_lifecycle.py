@@ -258,3 +258,32 @@ def test_tells_the_service_manager(case):
         equal([states(), states()], [['RELOADING=1'], ['READY=1']])
         equal(policyd.stop(), 0)
         equal(states(), ['STOPPING=1'])
+
+
+def test_feeds_the_watchdog(case):
+    """WATCHDOG=1 at least once in the time that the service manager gives."""
+    policyd = case.policyd(start=False)
+    where = case.folder / 'manager.sock'
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(where))
+        manager.settimeout(1)
+        policyd.process = policyd.spawn(notify=where, WATCHDOG_USEC='1000000')
+        fed = 0
+        while fed < 3:
+            fed += 'WATCHDOG=1' in manager.recv(4096).decode().split('\n')
+
+
+def test_log_that_nobody_reads(case):
+    """Standard error is a pipe and its reader is stuck: log lines are lost, requests are answered."""
+    policyd = case.policyd(limits='{ name = "hourly"; rate = "1/1h"; }', start=False)
+    reader, writer = os.pipe()
+    try:
+        policyd.process = policyd.spawn(log=writer)
+        os.close(writer)
+        wait_until(lambda: policyd.run_ctl('status').returncode == 0, 'policyd')
+        client = case.client(policyd)
+        client.socket.settimeout(5)
+        for number in range(3000):
+            assert client.ask(request(instance='log.%d' % number)).startswith('action=D')
+    finally:
+        os.close(reader)

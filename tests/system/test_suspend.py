@@ -14,7 +14,8 @@ def suspend(policyd, account=ALICE, *options):
 
 
 def is_suspended(policyd, account=ALICE):
-    return policyd.client_ask(request(sasl_username=account, instance='a.b.%s.0' % time.monotonic_ns())) != 'action=DUNNO'
+    data = request(sasl_username=account, instance='a.b.%s.0' % time.monotonic_ns())
+    return policyd.client_ask(data) != 'action=DUNNO'
 
 
 def events(policyd, account=ALICE):
