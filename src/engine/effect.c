@@ -97,14 +97,17 @@ bool decision_refer(struct engine *e, struct transaction *tx, const char *rule, 
 	return is_first;
 }
 
-/* At most KEEP_A_MINUTE a minute of one account; accounts that share a slot share the bound. */
+/*
+ * At most KEEP_A_MINUTE a minute of one account. Accounts that fall into one slot share its bound: a slot that
+ * began afresh with each of them would be no bound at all.
+ */
 static bool may_keep(struct engine *e, const struct decision *d)
 {
-	uint32_t account = (uint32_t)siphash24(&e->key, span_of(d->account));
+	uint64_t account = siphash24(&e->key, span_of(d->account));
 	uint32_t minute = (uint32_t)(d->at.us / MINUTE_US);
 	struct keep_slot *slot = &e->keep[account % KEEP_SLOTS];
-	if (slot->account != account || slot->minute != minute)
-		*slot = (struct keep_slot){.account = account, .minute = minute};
+	if (slot->minute != minute)
+		*slot = (struct keep_slot){.minute = minute};
 	return ++slot->n <= KEEP_A_MINUTE;
 }
 

@@ -177,7 +177,7 @@ struct ticket *ticket_find(struct engine *e, uint64_t id);
 
 #define DECISIONS_MAX 4096 /* in memory; about 6 MB when all are used */
 #define EFFECTS_MAX   1024
-#define KEEP_SLOTS    1024
+#define KEEP_SLOTS    4096
 #define KEEP_A_MINUTE 60 /* decisions of one account that go to the store in a minute */
 
 struct queued {
@@ -189,7 +189,7 @@ struct queued {
 };
 
 struct keep_slot {
-	uint32_t account, minute;
+	uint32_t minute;
 	uint32_t n;
 };
 

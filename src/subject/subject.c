@@ -36,6 +36,13 @@ static size_t lower_to(struct span text, char *buf)
 	return text.n;
 }
 
+static struct span without_dots(struct span domain)
+{
+	while (domain.n && domain.p[domain.n - 1] == '.')
+		domain.n--;
+	return domain;
+}
+
 /*
  * The domain as A-label (RFC 5890) to buf, at most room bytes. libidn2 costs microseconds even for ASCII,
  * so it is asked only about the others; what it refuses stays as its bytes.
@@ -44,25 +51,31 @@ static size_t domain_to(struct span domain, char *buf, size_t room)
 {
 	char text[DOMAIN_MAX + 1];
 	char *ascii = NULL;
-	if (domain.n && domain.p[domain.n - 1] == '.')
-		domain.n--;
+	domain = without_dots(domain);
 	if (is_ascii(domain) || domain.n > DOMAIN_MAX || memchr(domain.p, '\0', domain.n))
 		return lower_to(domain, buf);
 	span_copy(domain, text, sizeof(text));
 	if (idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 		return lower_to(domain, buf);
-	struct span label = span_of(ascii);
+	/* IDNA knows more dots than one (RFC 3490 3.1). */
+	struct span label = without_dots(span_of(ascii));
 	size_t n = label.n <= room ? lower_to(label, buf) : lower_to(domain, buf);
 	idn2_free(ascii);
 	return n;
 }
 
-/* The first bytes of an overlong name and a hash of all of it: bounded, and still its own. */
+/*
+ * The beginning of an overlong name and a hash of all of it: bounded, and still its own. No '@' and
+ * nothing beyond ASCII stays, so that the short form is its own normal form.
+ */
 static size_t shorten(struct span name, char *buf)
 {
 	static const struct siphash_key no_secret = {0};
-	const size_t kept = 256;
-	lower_to(span_make(name.p, kept), buf);
+	const size_t kept = 200;
+	for (size_t i = 0; i < kept; i++) {
+		bool is_plain = name.p[i] > ' ' && name.p[i] <= '~' && name.p[i] != '@';
+		buf[i] = is_plain ? ascii_lower(name.p[i]) : '_';
+	}
 	int n = snprintf(
 		buf + kept, 18, "#%016llx", (unsigned long long)siphash24(&no_secret, name));
 	return kept + (n > 0 ? (size_t)n : 0);
@@ -70,19 +83,23 @@ static size_t shorten(struct span name, char *buf)
 
 #define NAME_MAX_BYTES 320 /* local part 64, '@', domain 255: RFC 5321 4.5.3.1 */
 
+/* A bare name and, where one is configured and there is room, the domain that logins belong to. */
+static size_t append_domain(const char *login_domain, char *buf, size_t n)
+{
+	struct span domain = span_of(login_domain);
+	if (domain.n == 0 || n + 1 + domain.n > NAME_MAX_BYTES)
+		return n;
+	buf[n++] = '@';
+	return n + domain_to(domain, buf + n, NAME_MAX_BYTES - n);
+}
+
 size_t address_normalise(struct span address, const char *login_domain, char *buf)
 {
 	ptrdiff_t at = span_rfind(address, '@');
 	if (address.n > NAME_MAX_BYTES)
-		return shorten(address, buf);
-	if (at < 0) {
-		size_t n = lower_to(address, buf);
-		struct span domain = span_of(login_domain);
-		if (domain.n == 0 || n + 1 + domain.n > NAME_MAX_BYTES)
-			return n;
-		buf[n++] = '@';
-		return n + domain_to(domain, buf + n, NAME_MAX_BYTES - n);
-	}
+		return append_domain(login_domain, buf, shorten(address, buf));
+	if (at < 0)
+		return append_domain(login_domain, buf, lower_to(address, buf));
 	size_t local_n = (size_t)at + 1;
 	size_t n = lower_to(span_make(address.p, local_n), buf);
 	struct span domain = span_make(address.p + local_n, address.n - local_n);

@@ -246,15 +246,19 @@ static int run_message(struct scenario *s, const struct verb *verb, const struct
 
 /* ---- time ---- */
 
-/* The daemon ticks once a second; simulate only where a line stands. */
+/* The daemon ticks once a second; simulate only where a line stands and something is due. */
 static void pass_until(struct scenario *s, int64_t at_us)
 {
-	while (s->at_us < at_us) {
-		int64_t next = (s->at_us / SECOND_US + 1) * SECOND_US;
-		s->at_us = s->is_lazy || next > at_us ? at_us : next;
+	while (!s->is_lazy && s->at_us / SECOND_US < at_us / SECOND_US) {
+		s->at_us = (s->at_us / SECOND_US + 1) * SECOND_US;
 		engine_tick(s->engine, scenario_now(s));
 		scenario_effects(s);
 	}
+	s->at_us = at_us;
+	if (!s->is_lazy || engine_next_due(s->engine).us > scenario_now(s).mono.us)
+		return;
+	engine_tick(s->engine, scenario_now(s));
+	scenario_effects(s);
 }
 
 static int run_time(struct scenario *s, const struct verb *verb, const struct words *words)
@@ -278,14 +282,14 @@ static int run_event(struct scenario *s, const struct verb *verb, const struct w
 	struct account_name name;
 	struct errbuf err;
 	struct policy_event event = {
+		.kind = strcmp(verb->word, "suspend") == 0 ? EVENT_SUSPEND : EVENT_RELEASE,
 		.at = scenario_now(s).wall,
 		.until = WALL_NEVER,
 		.reason = SPAN("a scenario"),
 		.author = SPAN("scenario"),
 	};
 	int64_t us;
-	if (subject_parse(span_of(words->word[1]), engine_config(s->engine), &name, &err) != 0 ||
-		event_kind_of(span_of(verb->word), &event.kind) != 0)
+	if (subject_parse(span_of(words->word[1]), engine_config(s->engine), &name, &err) != 0)
 		return fail(s, "%s", err.text);
 	if (words->n > 2) {
 		if (words->n != 4 || strcmp(words->word[2], "for") != 0 ||

@@ -2,6 +2,7 @@
 /* The small ones of base: spans, addresses, clocks, SipHash, references, metrics. */
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "policyd/addr.h"
 #include "policyd/clock.h"
@@ -140,6 +141,22 @@ START_TEST(times)
 }
 END_TEST
 
+/* Against the C library, every few days from 1970 to 9999. */
+START_TEST(every_date)
+{
+	char ours[WALL_TEXT_SIZE], theirs[64];
+	for (int64_t s = 0; s <= INT64_C(253402300799); s += 5 * 86400 + 3607) {
+		time_t t = (time_t)s;
+		struct tm tm;
+		ck_assert_ptr_nonnull(gmtime_r(&t, &tm));
+		ck_assert_uint_gt(strftime(theirs, sizeof(theirs), "%Y-%m-%dT%H:%M:%SZ", &tm), 0);
+		ck_assert_str_eq(wall_format((wall_t){.us = s * SECOND_US}, ours), theirs);
+	}
+	ck_assert_str_eq(wall_format((wall_t){.us = -SECOND_US}, ours), "unknown");
+	ck_assert_str_eq(wall_format((wall_t){.us = INT64_MAX - 1}, ours), "unknown");
+}
+END_TEST
+
 START_TEST(mono_on_the_wall)
 {
 	struct now now = {.mono = {.us = 100}, .wall = {.us = 5000}};
@@ -221,6 +238,7 @@ int main(void)
 		{"no_address", no_address, ROWS(no_addresses)},
 		{"network", network, ROWS(nets)},
 		{"times", times, 0},
+		{"every_date", every_date, 0},
 		{"mono_on_the_wall", mono_on_the_wall, 0},
 		{"siphash_vector", siphash_vector, 0},
 		{"reference", reference, ROWS(references)},

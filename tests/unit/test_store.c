@@ -136,7 +136,8 @@ static const struct bytes_row {
 } bytes_rows[] = {
 	{BYTES(""), BYTES("")},
 	{BYTES("a'b\"c;--\n\x7f"), BYTES("a'b\"c;--\n\x7f")},
-	{BYTES("a\0b"), BYTES("a\xef\xbf\xbd" "b")},
+	{BYTES("a\0b"), BYTES("a\xef\xbf\xbd"
+			      "b")},
 	{BYTES("b\xc3\xbc\xe2\x82\xac\xf0\x9f\x92\xa9"),
 		BYTES("b\xc3\xbc\xe2\x82\xac\xf0\x9f\x92\xa9")},
 	{BYTES("b\xfc"), BYTES("b\xef\xbf\xbd")},
