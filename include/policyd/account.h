@@ -37,6 +37,7 @@ struct standing {
 	int64_t event;       /* the store's number of the suspension */
 	char *reason;
 	char *author;
+	bool is_over; /* when it was last looked at by the sweep */
 };
 
 struct account {
@@ -83,8 +84,8 @@ const struct standing *account_standing(const struct account *account, wall_t wa
 void account_apply(struct accounts *a, const struct policy_event *event, mono_t mono);
 
 /*
- * Looks at up to budget old entries: forgets those whose parts are all idle, and standings that
- * ended. Called often with a small budget; returns how many went.
+ * Looks at up to budget entries: forgets those whose parts are all idle, and standings that ended 31
+ * days ago. Called often with a small budget; returns how many accounts went.
  */
 size_t accounts_sweep(struct accounts *a, struct now now, size_t budget);
 
@@ -93,7 +94,7 @@ struct account *accounts_next(struct accounts *a, uint32_t *cursor);
 
 struct accounts_figures {
 	size_t count[ACCOUNT_KINDS]; /* pinned ones count with their kind */
-	size_t suspended;
+	size_t suspended; /* those that hold, as of the last sweep */
 	uint64_t evicted;
 	size_t bytes; /* the table alone, without parts */
 };

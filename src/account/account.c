@@ -45,8 +45,8 @@ static void account_drop(void *ctx, void *entry, bool evicted)
 			a->part[i]->free(account->part[i]);
 	}
 	if (account->standing) {
+		a->suspended -= !account->standing->is_over;
 		standing_free(account->standing);
-		a->suspended--;
 	}
 }
 
@@ -142,19 +142,17 @@ static void standing_clear(struct accounts *a, struct account *account)
 {
 	if (!account->standing)
 		return;
+	a->suspended -= !account->standing->is_over;
 	standing_free(account->standing);
 	account->standing = NULL;
-	a->suspended--;
 	account_place(a, account);
 }
 
 static void standing_set(
 	struct accounts *a, struct account *account, const struct policy_event *event)
 {
-	if (account->standing)
-		standing_free(account->standing);
-	else
-		a->suspended++;
+	standing_clear(a, account);
+	a->suspended++;
 	account->standing = xmalloc(sizeof(*account->standing));
 	*account->standing = (struct standing){
 		.since = event->at,
@@ -197,6 +195,24 @@ static bool is_idle(const struct accounts *a, const struct account *account, mon
 	return true;
 }
 
+/*
+ * A suspension that is over is kept for a while: a clock that was set ahead by mistake, and back, must not
+ * have ended it.
+ */
+#define STANDING_KEPT_US (31 * DAY_US)
+
+static void standing_sweep(struct accounts *a, struct account *account, wall_t wall)
+{
+	struct standing *standing = account->standing;
+	bool is_over = standing->until.us <= wall.us;
+	if (is_over && wall.us - standing->until.us > STANDING_KEPT_US) {
+		standing_clear(a, account);
+		return;
+	}
+	a->suspended = a->suspended + standing->is_over - is_over;
+	standing->is_over = is_over;
+}
+
 size_t accounts_sweep(struct accounts *a, struct now now, size_t budget)
 {
 	size_t gone = 0;
@@ -206,8 +222,8 @@ size_t accounts_sweep(struct accounts *a, struct now now, size_t budget)
 			a->sweep = 0;
 			break;
 		}
-		if (account->standing && !account_standing(account, now.wall))
-			standing_clear(a, account);
+		if (account->standing)
+			standing_sweep(a, account, now.wall);
 		if (is_idle(a, account, now.mono)) {
 			table_remove(a->table, account);
 			gone++;

@@ -118,9 +118,9 @@ engine_conn engine_conn_open(struct engine *e, struct span listener, const struc
 void engine_conn_close(struct engine *e, engine_conn id, struct now now)
 {
 	struct conn *conn = &e->conn[id];
-	struct transaction *tx = table_get(e->transactions, conn->transaction);
 	struct ticket *ticket = table_get(e->tickets, conn->ticket);
-	e->now = now;
+	messages_expire(e, now);
+	struct transaction *tx = table_get(e->transactions, conn->transaction);
 	if (ticket)
 		ticket->conn = 0;
 	if (tx && --tx->conns == 0) {
@@ -175,6 +175,7 @@ void messages_expire(struct engine *e, struct now now)
 {
 	const struct config *config = e->plan->snapshot;
 	struct transaction *tx;
+	e->now = now;
 	while ((tx = table_oldest(e->transactions, TRANSACTION_LOST)) &&
 		later(tx->lost, config->lost_connection_grace_us).us <= now.mono.us)
 		transaction_end(e, tx, now);

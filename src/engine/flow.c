@@ -18,6 +18,7 @@ struct call {
 	struct now now;
 	struct account *account;
 	struct transaction *tx;
+	bool was_accepted; /* this very recipient, by an earlier verdict */
 	struct ticket pending;
 };
 
@@ -105,11 +106,13 @@ static struct transaction *message_of(struct call *c, engine_conn id, struct tra
 			conn_attach(e, &e->conn[id], tx);
 	}
 	/* One instance, two accounts: not Postfix. The first one must not pay for the second. */
-	if (tx && account_get(e->accounts, tx->account) != c->account) {
+	if (tx && tx->account_hash != c->account->node.hash) {
 		transaction_end(e, tx, c->now);
 		tx = NULL;
 	}
 	if (tx) {
+		/* An account that owed nothing may have been forgotten and made anew meanwhile. */
+		tx->account = account_ref(c->account);
 		transaction_replan(e, tx);
 		return tx;
 	}
@@ -253,6 +256,9 @@ static void judge_request(struct call *c)
 static struct cost cost_of(const struct call *c)
 {
 	const struct transaction *tx = c->tx;
+	/* Accepted before, and asked again because of a suspension: it is paid for. */
+	if (c->was_accepted)
+		return (struct cost){0};
 	if (c->request->stage == STAGE_RCPT)
 		return (struct cost){.messages = tx->accepted == 0, .recipients = 1};
 	uint32_t count = c->request->recipients;
@@ -276,6 +282,7 @@ static bool answered_before(struct call *c, struct verdict *ret)
 	const struct answer *answer = transaction_answer(c->tx, c->pending.asked.answer_id);
 	if (!answer)
 		return false;
+	c->was_accepted = !answer->verdict || action_rows[answer->verdict->action].accepts;
 	bool by_standing = answer->verdict && strcmp(answer->verdict->rule, RULE_SUSPENDED) == 0;
 	/* Only a suspension made meanwhile overrides it (semantics 8). */
 	if (!by_standing && standing_of(c))
@@ -334,7 +341,8 @@ enum engine_result engine_begin(struct engine *e, engine_conn id, const struct r
 	struct call c;
 	c.e = e;
 	c.request = request;
-	c.now = e->now = now;
+	c.now = now;
+	c.was_accepted = false;
 	metric_add(METRIC_REQUESTS, 1);
 	/* Not only at ticks: what is decided must depend on times alone, so that it can be replayed. */
 	messages_expire(e, now);

@@ -59,6 +59,7 @@ struct transaction {
 	struct table_node node;   /* key: peer (16 bytes), instance */
 	struct limits_plan *plan; /* referenced: the rules it began under */
 	struct table_ref account;
+	uint64_t account_hash; /* of its key: the account itself, also when it was forgotten */
 	mono_t opened, lost;
 	uint32_t conns; /* connections whose current message this is */
 	uint32_t hook;

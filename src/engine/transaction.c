@@ -27,6 +27,7 @@ struct transaction *transaction_open(struct engine *e, const struct transaction_
 		table_add(e->transactions, span_make(key->bytes, key->n), TRANSACTION_OPEN);
 	tx->plan = limits_plan_ref(e->plan);
 	tx->account = account_ref(account);
+	tx->account_hash = account->node.hash;
 	tx->opened = now.mono;
 	tx->hook = hook;
 	tx->commit_at = hook_commit_at(e, hook);

@@ -77,10 +77,11 @@ void input_close(struct input *in)
 static int read_some(struct input *in, char *buf, size_t n, struct errbuf *err)
 {
 #ifdef POLICYD_ZLIB
-	int got = gzread(in->gz, buf, (unsigned)n);
-	if (got < 0) {
-		int code;
-		err_set(err, "%s: %s", in->path, gzerror(in->gz, &code));
+	int code = Z_OK, got = gzread(in->gz, buf, (unsigned)n);
+	const char *why = got > 0 ? "" : gzerror(in->gz, &code);
+	/* At the end, Z_BUF_ERROR says that the file was cut: half a log must not pass for a whole. */
+	if (got < 0 || code == Z_BUF_ERROR) {
+		err_set(err, "%s: %s", in->path, got < 0 ? why : "ends in the middle");
 		return -EIO;
 	}
 	return got;

@@ -142,8 +142,9 @@ int jsonl_get_now(const json_t *object, struct now *ret, struct errbuf *err)
 	const json_t *mono = json_object_get(object, "mono");
 	double wall = json_number_value(ts), run = mono ? json_number_value(mono) : wall;
 	/* The year 2255, as above; and a negative time is no time of a mail server. */
-	if (!json_is_number(ts) || !(wall >= 0 && wall < 9e9) || !(run >= 0 && run < 9e9)) {
-		err_set(err, "\"ts\" is missing or no epoch time in seconds");
+	if (!json_is_number(ts) || (mono && !json_is_number(mono)) || !(wall >= 0 && wall < 9e9) ||
+		!(run >= 0 && run < 9e9)) {
+		err_set(err, "\"ts\" is missing or no epoch time in seconds, or \"mono\" is none");
 		return -EINVAL;
 	}
 	ret->wall.us = llround(wall * 1e6);

@@ -282,7 +282,7 @@ static void one_line(struct replay *r, const json_t *line, struct now now, uint6
 {
 	struct errbuf err;
 	r->now = now;
-	if (r->summary->lines == 1)
+	if (r->summary->requests + r->summary->events == 0)
 		r->summary->first = now.wall;
 	r->summary->last = now.wall;
 	if (engine_next_due(r->engine).us <= now.mono.us)

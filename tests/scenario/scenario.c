@@ -26,12 +26,14 @@ static const char usage[] = "usage: scenario [-x] PATH...\n"
 
 int fail(struct scenario *s, const char *format, ...)
 {
+	char what[1000];
 	va_list args;
-	int n = snprintf(s->error, sizeof(s->error), "%s:%u: ", s->path, s->line);
 	va_start(args, format);
-	if (n >= 0 && (size_t)n < sizeof(s->error))
-		n = vsnprintf(s->error + n, sizeof(s->error) - (size_t)n, format, args);
+	int n = vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
+	if (n < 0 ||
+		snprintf(s->error, sizeof(s->error), "%.150s:%u: %s", s->path, s->line, what) < 0)
+		s->error[0] = '?';
 	return -EINVAL;
 }
 
@@ -40,7 +42,7 @@ struct now scenario_now(const struct scenario *s)
 {
 	return (struct now){
 		.mono = {.us = s->at_us + 1000 * HOUR_US},
-		.wall = {.us = s->at_us + INT64_C(1800000000) * SECOND_US},
+		.wall = {.us = s->at_us + s->wall_step_us + INT64_C(1800000000) * SECOND_US},
 	};
 }
 
@@ -100,12 +102,10 @@ static int block(struct scenario *s, char **at, bool is_reload)
 	char *text = xmalloc(n + strlen(*at) + sizeof(LISTEN));
 	memset(text, '\n', n);
 	while ((line = line_next(s, at)) && strcmp(line, "end") != 0) {
-		size_t length = strlen(line);
-		memcpy(text + n, line, length);
-		n += length;
+		n += span_copy(span_of(line), text + n, strlen(line) + 1);
 		text[n++] = '\n';
 	}
-	memcpy(text + n, LISTEN, sizeof(LISTEN));
+	span_copy(SPAN(LISTEN), text + n, sizeof(LISTEN));
 	if (!line)
 		s->line = (unsigned)begun;
 	int r = line ? configure(s, text, is_reload)

@@ -33,6 +33,7 @@ struct scenario {
 	bool is_lazy;
 	struct engine *engine; /* NULL until the config block */
 	int64_t at_us;         /* since the beginning */
+	int64_t wall_step_us;  /* by which the wall clock was set since */
 	struct scenario_conn conn[CONNS_MAX];
 	struct request attributes; /* of all requests */
 	struct {

@@ -275,6 +275,20 @@ static int run_time(struct scenario *s, const struct verb *verb, const struct wo
 	return 0;
 }
 
+/* The wall clock alone is set, as by somebody who set it wrong before. */
+static int run_wall(struct scenario *s, const struct verb *verb, const struct words *words)
+{
+	struct errbuf err;
+	int64_t us;
+	bool is_back = strcmp(words->word[1], "back") == 0;
+	if (duration_parse(span_of(words->word[2]), &us, &err) != 0)
+		return fail(s, "%s", err.text);
+	if (us > DAY_US || (!is_back && strcmp(words->word[1], "forward") != 0))
+		return fail(s, "usage: %s %s, by at most a day", verb->word, verb->usage);
+	s->wall_step_us += is_back ? -us : us;
+	return 0;
+}
+
 /* ---- operators ---- */
 
 static int run_event(struct scenario *s, const struct verb *verb, const struct words *words)
@@ -407,6 +421,7 @@ static const struct verb verbs[] = {
 	{"message",   IM " RECIPIENT...",                 3, ANY, run_message, NULL, {NULL}},
 	{"at",        "TIME",                             1, 1,   run_time, NULL, {NULL}},
 	{"advance",   "TIME",                             1, 1,   run_time, NULL, {NULL}},
+	{"wall",      "back|forward TIME",                2, 2,   run_wall, NULL, {NULL}},
 	{"suspend",   "ACCOUNT [for TIME]",               1, 3,   run_event, NULL, {NULL}},
 	{"release",   "ACCOUNT",                          1, 1,   run_event, NULL, {NULL}},
 	{"used",      "ACCOUNT RULE N",                   3, 3,   run_used, NULL, {NULL}},

@@ -152,7 +152,16 @@ START_TEST(sweep_forgets_what_is_idle)
 	suspend.account = SPAN("login:holds");
 	suspend.until = WALL_NEVER;
 	account_apply(a, &suspend, (mono_t){0});
-	ck_assert_uint_eq(accounts_sweep(a, now, 100), 2);
+	ck_assert_uint_eq(accounts_sweep(a, now, 100), 1);
+	/* It is over, and would hold again if the clock were set back. */
+	struct account *ended = account_find(a, SPAN("login:ended"));
+	ck_assert_ptr_null(account_standing(ended, now.wall));
+	ck_assert_ptr_nonnull(account_standing(ended, (wall_t){.us = 999}));
+	struct accounts_figures figures;
+	accounts_figures(a, &figures);
+	ck_assert_uint_eq(figures.suspended, 1);
+	now.wall.us += 32 * DAY_US;
+	ck_assert_uint_eq(accounts_sweep(a, now, 100), 1);
 	ck_assert_ptr_null(account_find(a, SPAN("login:idle")));
 	ck_assert_ptr_null(account_find(a, SPAN("login:ended")));
 	ck_assert_ptr_nonnull(account_find(a, SPAN("login:busy")));

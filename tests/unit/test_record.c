@@ -4,7 +4,6 @@
  * (semantics 30). Reading is in test_replay.c.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,14 +11,7 @@
 #include "policyd/metric.h"
 #include "policyd/replay.h"
 #include "random.h"
-
-static char folder[] = "/tmp/policyd-record-XXXXXX";
-
-static const char *path_in(const char *name, char path[static 100])
-{
-	snprintf(path, 100, "%s/%s", folder, name);
-	return path;
-}
+#include "replay_help.h"
 
 static struct recorder *recorder_to(const char *path, uint64_t max_bytes, struct now now)
 {
@@ -138,8 +130,8 @@ static void open_or_close(struct live *live, struct live_conn *conn)
 static void subject_some(struct request *request, uint32_t who)
 {
 	static const char *const logins[] = {"alice@e.test", "ALICE@E.test", "alice", "bob",
-		"carol@b\xc3\xbc"
-		"cher.test",
+		("carol@b\xc3\xbc"
+		 "cher.test"),
 		"\xff@e.test", "addr:192.0.2.9", ""};
 	static const char *const clients[] = {
 		"192.0.2.1", "2001:db8::1", "2001:db8::2", "198.51.100.1", "unknown"};
@@ -413,12 +405,7 @@ int main(void)
 		{"file_stops_at_its_size", file_stops_at_its_size, 0},
 		{"no_recorder_and_no_file", no_recorder_and_no_file, 0},
 	};
-	char path[100];
-	if (!mkdtemp(folder))
+	if (!folder_begin())
 		return EXIT_FAILURE;
-	int r = SUITE_RUN("record", rows);
-	(void)remove(path_in("recorded", path));
-	(void)remove(path_in("replayed", path));
-	(void)rmdir(folder);
-	return r;
+	return folder_end(SUITE_RUN("record", rows));
 }
