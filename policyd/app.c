@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sysexits.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "logger.h"
@@ -21,6 +22,7 @@
 #include "policyd/control.h"
 #include "policyd/engine.h"
 #include "policyd/log.h"
+#include "policyd/metric.h"
 #include "policyd/policy_server.h"
 #include "policyd/replay.h"
 #include "policyd/store.h"
@@ -39,7 +41,7 @@ struct app {
 	struct logger *logger;
 	struct event *tick, *watchdog, *store_ready, *recorder_ready, *signal[SIGNALS];
 	uint64_t seed[2];
-	bool store_was_failing;
+	bool store_was_failing, record_was_told;
 };
 
 void report_print(const struct config_report *report)
@@ -53,8 +55,7 @@ void report_print(const struct config_report *report)
 static void log_decision(const struct decision *d)
 {
 	char room[WALL_TEXT_SIZE] = "";
-	/* Where waiting alone makes no room (other messages are unfinished), there is no time to tell. */
-	if (d->limit == 0 || d->room_at.us != WALL_NEVER.us)
+	if (d->room_at.us)
 		wall_format(d->room_at, room);
 	log_event(LEVEL_NOTICE, d->observed ? "observed" : "decision",
 		F_STR("action", action_rows[d->action].word), F_STR("rule", d->rule),
@@ -129,6 +130,17 @@ static void tell_store_state(struct app *app)
 	app->store_was_failing = is_failing;
 }
 
+/* Once: after the first line that is missing, the rest is of little use. */
+static void tell_record_state(struct app *app)
+{
+	if (app->record_was_told || metric_get(METRIC_RECORD_DROPPED) == 0)
+		return;
+	app->record_was_told = true;
+	log_event(LEVEL_WARNING, "record incomplete",
+		F_STR("effect", "lines are missing: record.max_bytes is reached, or the disk was "
+				"full or too slow"));
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct app *app = arg;
@@ -140,6 +152,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	carry_out(app, now);
 	recorder_flush(app->recorder);
 	tell_store_state(app);
+	tell_record_state(app);
 }
 
 /* From the loop, since it is the loop that must be alive. */
@@ -186,7 +199,7 @@ static struct store_setup store_setup_of(const struct config *config)
 	};
 }
 
-/* A bad file changes nothing. What needs a restart keeps its value until then. */
+/* A bad file changes nothing. What needs a restart keeps its value until then, and is named. */
 static void on_reload(evutil_socket_t number, short what, void *arg)
 {
 	struct app *app = arg;
@@ -207,7 +220,10 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
 		config_unref(config);
 	}
 	log_event(r == 0 ? LEVEL_NOTICE : LEVEL_ERROR, "reload",
-		F_STR("result", r == 0 ? "done" : "refused: the old configuration stays"));
+		F_STR("result", r == 0 ? "done" : "refused: the old configuration stays"),
+		F_STR("note", "listen, user, connections_max, state.directory, control.socket, "
+			      "control.mode, control.group and record keep their values until a "
+			      "restart"));
 	config_report_free(report);
 	notify_manager("READY=1");
 }
@@ -228,13 +244,21 @@ static void load_one(void *ctx, const struct policy_event *event)
 	recorder_event(app->recorder, event, now);
 }
 
-static int store_begin(struct app *app, const struct config *config, struct errbuf *err)
+static int control_begin(struct app *app, const struct config *config, struct errbuf *err)
 {
-	struct store_setup setup = store_setup_of(config);
-	int r = store_open(&setup, &app->store, err);
-	if (r == 0)
-		r = store_load(app->store, clock_now().wall, load_one, app, err);
-	return r;
+	struct control_setup setup = {
+		.started_with = config,
+		.base = app->base,
+		.engine = app->engine,
+		.store = app->store,
+		.now = now_of,
+		.started = clock_now(),
+		.version = POLICYD_VERSION,
+		.config_path = app->config_path,
+		.applied = on_applied,
+		.applied_ctx = app,
+	};
+	return control_new(&setup, config, &app->control, err);
 }
 
 static int recorder_begin(struct app *app, const struct config *config, struct errbuf *err)
@@ -248,6 +272,20 @@ static int recorder_begin(struct app *app, const struct config *config, struct e
 		.now = clock_now(),
 	};
 	return recorder_open(&setup, &app->recorder, err);
+}
+
+/* A second start is refused before it has touched the record, which may be the first one's. */
+static int files_begin(struct app *app, const struct config *config, struct errbuf *err)
+{
+	struct store_setup store = store_setup_of(config);
+	int r = store_open(&store, &app->store, err);
+	if (r == 0)
+		r = control_begin(app, config, err);
+	if (r == 0)
+		r = recorder_begin(app, config, err);
+	if (r == 0)
+		r = store_load(app->store, clock_now().wall, load_one, app, err);
+	return r;
 }
 
 static void events_begin(struct app *app)
@@ -282,12 +320,6 @@ static void events_begin(struct app *app)
 static int build(struct app *app, struct config *config, struct errbuf *err)
 {
 	struct policy_server_hooks hooks = {.after = carry_out, .ctx = app};
-	struct control_setup control = {.now = now_of,
-		.started = clock_now(),
-		.version = POLICYD_VERSION,
-		.config_path = app->config_path,
-		.applied = on_applied,
-		.applied_ctx = app};
 	app->base = event_base_new();
 	if (!app->base || getrandom(app->seed, sizeof(app->seed), 0) != sizeof(app->seed)) {
 		err_set(err, "no event loop or no random numbers: %s", strerror(errno));
@@ -300,21 +332,20 @@ static int build(struct app *app, struct config *config, struct errbuf *err)
 		hooks.answered = on_answered;
 		hooks.closed = on_closed;
 	}
+	/*
+	 * The state's lock says who runs, so it comes before the sockets: two starts at once must not take
+	 * each other's. Only where another user is to own the files does it have to wait for that.
+	 */
+	bool is_dropping = config->user && geteuid() == 0;
 	int r = privilege_prepare(config, err);
+	if (r == 0 && !is_dropping)
+		r = files_begin(app, config, err);
 	if (r == 0)
 		r = policy_server_new(app->base, app->engine, &hooks, &app->server, err);
 	if (r == 0)
 		r = privilege_drop(config, err);
-	if (r == 0)
-		r = recorder_begin(app, config, err);
-	if (r == 0)
-		r = store_begin(app, config, err);
-	if (r != 0)
-		return r;
-	control.base = app->base;
-	control.engine = app->engine;
-	control.store = app->store;
-	r = control_new(&control, config, &app->control, err);
+	if (r == 0 && is_dropping)
+		r = files_begin(app, config, err);
 	if (r == 0)
 		events_begin(app);
 	return r;
@@ -363,13 +394,16 @@ static int exit_code_of(int error)
 	return EX_OSERR;
 }
 
-/* The stop: nothing that was asked goes without its answer. */
+/*
+ * The stop: nothing that was asked goes without its answer. Who waits is answered first, while the
+ * connection is still there.
+ */
 static void stop(struct app *app)
 {
 	struct now now = clock_now();
-	policy_server_drain(app->server, now);
 	engine_drain(app->engine, now);
 	carry_out(app, now);
+	policy_server_drain(app->server, now);
 }
 
 /* Until a signal. */
@@ -380,7 +414,7 @@ static int run(struct app *app, const struct app_setup *setup)
 		F_STR("config", setup->config_path), F_INT("limits", setup->config->limits_n));
 	notify_manager("READY=1");
 	setup->ready(setup->ctx);
-	app->logger = logger_new(app->base, setup->log_to_syslog, &err);
+	app->logger = logger_new(app->base, setup->log_to_syslog ? _PATH_LOG : NULL, &err);
 	if (!app->logger)
 		log_event(
 			LEVEL_WARNING, "log without a thread of its own", F_STR("error", err.text));

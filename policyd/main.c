@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -73,20 +72,50 @@ static void settled(void *ctx)
 	if (chdir("/") != 0 || null < 0)
 		log_event(LEVEL_WARNING, "cannot leave the terminal",
 			F_STR("error", strerror(errno)));
-	openlog("policyd", LOG_PID, LOG_MAIL);
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
 		(void)dup2(null, fd);
 	if (write(ends[1], &code, 1) != 1)
 		log_event(LEVEL_WARNING, "the parent has gone", F_STR("error", strerror(errno)));
+	if (null > STDERR_FILENO)
+		close(null);
 	close(ends[1]);
+	ends[1] = -1;
 }
 
 static void failed(const int *ends, int code)
 {
 	unsigned char byte = (unsigned char)code;
-	/* After a good start nobody reads it any more, and nobody needs it. */
+	/* After a good start the pipe is closed: nobody reads it any more, and nobody needs it. */
 	if (ends && write(ends[1], &byte, 1) != 1)
 		return;
+}
+
+/* ---- arguments ---- */
+
+/* A socket or a database in the place of standard error would get the log written into it. */
+static void standard_open(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * The daemon leaves for "/": a relative path must outlive that, for SIGHUP. Links stay links: a
+ * reload follows them anew, and conf.d is beside what was named.
+ */
+static char *path_absolute(const char *path)
+{
+	char *folder = *path == '/' ? NULL : getcwd(NULL, 0), *joined;
+	if (!folder)
+		return xstrdup(path);
+	if (asprintf(&joined, "%s/%s", folder, path) < 0)
+		joined = xstrdup(path);
+	free(folder);
+	return joined;
 }
 
 int main(int argc, char **argv)
@@ -103,6 +132,7 @@ int main(int argc, char **argv)
 	bool is_foreground = false, is_test = false;
 	struct config *config = NULL;
 	int option;
+	standard_open();
 	while ((option = getopt_long(argc, argv, "c:ftVh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -127,9 +157,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "policyd: unexpected argument \"%s\"\n%s", argv[optind], usage);
 		return EX_USAGE;
 	}
-	/* The daemon leaves for "/": a relative path must outlive that, for SIGHUP. */
-	char *config_path = realpath(path, NULL);
-	int code = config_test(config_path ? config_path : path, &config);
+	char *config_path = path_absolute(path);
+	int code = config_test(config_path, &config);
 	if (code == EX_OK && is_test) {
 		config_unref(config);
 	} else if (code == EX_OK) {

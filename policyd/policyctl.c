@@ -70,7 +70,7 @@ static int data_tell(const struct client *client, const char *columns, json_t *d
 }
 
 /* JSON takes no bytes that are not UTF-8, and text may repeat what was typed. */
-static json_t *text_json(const char *text)
+static json_t *typed_json(const char *text)
 {
 	char *shown = render_escape(span_of(text), NULL);
 	json_t *json = json_string(shown);
@@ -81,8 +81,8 @@ static json_t *text_json(const char *text)
 static int error_tell(const struct client *client, int code, const char *text)
 {
 	return answer_tell(client, "",
-		json_pack("{s:b, s:n, s:o, s:i}", "ok", 0, "data", "error", text_json(text), "exit",
-			code));
+		json_pack("{s:b, s:n, s:o, s:i}", "ok", 0, "data", "error", typed_json(text),
+			"exit", code));
 }
 
 static void usage_print(FILE *out, const struct command_row *row)
@@ -161,7 +161,7 @@ static int local_version(const struct client *client, json_t *args)
 	json_t *version = json_object_get(json_object_get(answer, "data"), "version");
 	json_t *data = json_pack("{s:s, s:O?}", "policyctl", POLICYD_VERSION, "policyd", version);
 	if (r != 0)
-		json_object_set_new(data, "policyd_error", text_json(err.text));
+		json_object_set_new(data, "policyd_error", typed_json(err.text));
 	json_decref(answer);
 	free(line);
 	return data_tell(client, "", data);
@@ -170,8 +170,12 @@ static int local_version(const struct client *client, json_t *args)
 static int local_simulate(const struct client *client, json_t *args)
 {
 	struct errbuf err;
-	int code = simulate_run(args, &err);
-	return code == EX_OK ? EX_OK : error_tell(client, code, err.text);
+	json_t *data = NULL;
+	int code = simulate_run(args, client->is_json ? &data : NULL, &err);
+	if (code == EX_OK)
+		return data ? data_tell(client, "", data) : EX_OK;
+	json_decref(data);
+	return error_tell(client, code, err.text);
 }
 
 static const struct local_verb {

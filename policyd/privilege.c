@@ -3,6 +3,7 @@
 #include "privilege.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <pwd.h>
@@ -36,27 +37,42 @@ static int user_find(const struct config *config, struct passwd *ret, struct err
 	return 0;
 }
 
+/* The mode whatever the umask is (narrow, in the background); the user where there is one. */
+static int directory_give(
+	int fd, const char *path, mode_t mode, const struct passwd *user, struct errbuf *err)
+{
+	if (fchmod(fd, mode) != 0)
+		return tell(err, "cannot set the mode of the directory", path);
+	if (user && fchown(fd, user->pw_uid, user->pw_gid) != 0)
+		return tell(err, "cannot give away the directory", path);
+	return 0;
+}
+
 static int directory_make(
 	const char *path, mode_t mode, const struct passwd *user, struct errbuf *err)
 {
 	if (mkdir(path, mode) != 0)
 		return errno == EEXIST ? 0 : tell(err, "cannot make the directory", path);
-	if (chown(path, user->pw_uid, user->pw_gid) != 0)
-		return tell(err, "cannot give away the directory", path);
-	return 0;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return tell(err, "cannot open the directory", path);
+	int r = directory_give(fd, path, mode, user, err);
+	close(fd);
+	return r;
 }
 
 int privilege_prepare(const struct config *config, struct errbuf *err)
 {
-	struct passwd user;
-	if (!config->user || geteuid() != 0)
-		return 0;
-	int r = user_find(config, &user, err);
-	if (r == 0)
-		r = directory_make(config->state.directory, 0700, &user, err);
+	struct passwd entry;
+	const struct passwd *user = config->user && geteuid() == 0 ? &entry : NULL;
+	int r = 0;
+	if (user)
+		r = user_find(config, &entry, err);
+	if (r == 0 && user)
+		r = directory_make(config->state.directory, 0700, user, err);
 	if (r == 0) {
 		char *path = xstrdup(config->control.socket);
-		r = directory_make(dirname(path), 0755, &user, err);
+		r = directory_make(dirname(path), 0755, user, err);
 		free(path);
 	}
 	return r;

@@ -7,8 +7,8 @@
 #include "policyd/err.h"
 
 /*
- * Before binding: makes the directories of state and control socket for the configured user, where they
- * are missing. Does nothing without a user setting or when not root. 0 or negative with err.
+ * Before binding: makes the directory of the control socket (0755), where it is missing; as root
+ * with a user setting also that of the state (0700), both for that user. 0 or negative with err.
  */
 MUST_CHECK int privilege_prepare(const struct config *config, struct errbuf *err);
 /*

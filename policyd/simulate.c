@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,7 +39,8 @@ static int config_get(const json_t *args, struct config **ret, struct errbuf *er
 	for (size_t i = 0; i < report->n; i++)
 		fprintf(stderr, "%s\n", report->line[i].text);
 	if (r != 0)
-		err_set(err, "%s: %zu errors in the configuration", source.path, report->errors);
+		err_set(err, "%s: the configuration is not good (%zu in all)", source.path,
+			report->errors);
 	config_report_free(report);
 	free(value);
 	return r == 0 ? EX_OK : EX_CONFIG;
@@ -94,6 +96,34 @@ static void print_worst(FILE *out, const struct replay_summary *s)
 	}
 }
 
+/* The same for machines. */
+static json_t *summary_json(const struct replay_summary *s)
+{
+	json_t *answers = json_object(), *rules = json_array(), *worst = json_array();
+	for (int i = 0; i < ACTION_COUNT; i++) {
+		if (s->by_action[i])
+			json_object_set_new(answers, action_rows[i].word,
+				json_integer((json_int_t)s->by_action[i]));
+	}
+	for (size_t i = 0; i < s->rules; i++)
+		json_array_append_new(
+			rules, json_pack("{s:s, s:b, s:I, s:I}", "rule", s->rule[i].name,
+				       "observed", (int)s->rule[i].observed, "requests",
+				       (json_int_t)s->rule[i].requests, "accounts",
+				       (json_int_t)s->rule[i].accounts));
+	for (size_t i = 0; i < s->worst_n; i++) {
+		char *name = render_escape(span_of(s->worst[i].name), NULL);
+		json_array_append_new(worst, json_pack("{s:s, s:I, s:I, s:I}", "account", name,
+						     "refused", (json_int_t)s->worst[i].refused,
+						     "held", (json_int_t)s->worst[i].held,
+						     "observed", (json_int_t)s->worst[i].observed));
+		free(name);
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "requests", (json_int_t)s->requests,
+		"outbound", (json_int_t)s->outbound, "events", (json_int_t)s->events, "bad_lines",
+		(json_int_t)s->bad_lines, "answers", answers, "rules", rules, "accounts", worst);
+}
+
 static void print_summary(FILE *out, const struct replay_summary *s, double seconds)
 {
 	char first[WALL_TEXT_SIZE], last[WALL_TEXT_SIZE];
@@ -105,7 +135,8 @@ static void print_summary(FILE *out, const struct replay_summary *s, double seco
 	fprintf(out, "\n%.0f requests a second\n",
 		seconds > 0 ? (double)s->requests / seconds : 0.0);
 	if (s->bad_lines)
-		fprintf(out, "%" PRIu64 " bad lines were passed over; the first: %s\n",
+		fprintf(out,
+			"%" PRIu64 " lines are no requests and were passed over; the first: %s\n",
 			s->bad_lines, s->first_bad);
 	if (s->requests)
 		print_actions(out, s);
@@ -122,11 +153,23 @@ static double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int decisions_open(const char *path, FILE **ret, struct errbuf *err)
+/* Opening the decisions empties them: that must not be the stream that is to be read. */
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino && S_ISREG(x.st_mode);
+}
+
+static int decisions_open(const char *path, const char *input, FILE **ret, struct errbuf *err)
 {
 	*ret = NULL;
 	if (!path)
 		return EX_OK;
+	if (is_same_file(path, input)) {
+		err_set(err, "--decisions %s: is the input itself", path);
+		return EX_USAGE;
+	}
 	*ret = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
 	if (*ret)
 		return EX_OK;
@@ -148,7 +191,8 @@ static int decisions_close(FILE *file, const char *path, struct errbuf *err)
 	return EX_IOERR;
 }
 
-static int replay(const struct replay_setup *setup, FILE *out, struct errbuf *err)
+static int replay(
+	const struct replay_setup *setup, FILE *out, json_t **ret_data, struct errbuf *err)
 {
 	struct replay_summary summary;
 	double began = seconds_now();
@@ -157,7 +201,10 @@ static int replay(const struct replay_setup *setup, FILE *out, struct errbuf *er
 		(void)fputs("\r\033[K", stderr);
 	if (r != 0)
 		return r == -EINVAL || r == -E2BIG || r == -EIO ? EX_DATAERR : EX_NOINPUT;
-	print_summary(out, &summary, seconds_now() - began);
+	if (ret_data)
+		*ret_data = summary_json(&summary);
+	else
+		print_summary(out, &summary, seconds_now() - began);
 	if (summary.requests == 0 && summary.bad_lines) {
 		err_set(err, "%s: holds no request", setup->input);
 		return EX_DATAERR;
@@ -165,7 +212,7 @@ static int replay(const struct replay_setup *setup, FILE *out, struct errbuf *er
 	return EX_OK;
 }
 
-int simulate_run(const json_t *args, struct errbuf *err)
+int simulate_run(const json_t *args, json_t **ret_data, struct errbuf *err)
 {
 	const char *format = text_of(args, "format"), *path = text_of(args, "decisions");
 	struct config *config = NULL;
@@ -177,7 +224,7 @@ int simulate_run(const json_t *args, struct errbuf *err)
 	int code = config_get(args, &config, err);
 	if (code != EX_OK)
 		return code;
-	code = decisions_open(path, &decisions, err);
+	code = decisions_open(path, text_of(args, "input"), &decisions, err);
 	if (code == EX_OK) {
 		struct replay_setup setup = {
 			.config = config,
@@ -186,7 +233,7 @@ int simulate_run(const json_t *args, struct errbuf *err)
 			.decisions = decisions,
 			.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
 		};
-		code = replay(&setup, decisions == stdout ? stderr : stdout, err);
+		code = replay(&setup, decisions == stdout ? stderr : stdout, ret_data, err);
 		int closed = decisions_close(decisions, path, err);
 		code = code == EX_OK ? closed : code;
 	}

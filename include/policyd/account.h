@@ -26,8 +26,6 @@ struct account_part_row {
 	const char *name;
 	/* Frees what hangs at the slot; never called with NULL. */
 	void (*free)(void *part);
-	/* Bytes held at the slot, for the memory figures. */
-	size_t (*bytes)(const void *part);
 	/* True when nothing in it matters any more at mono: the account may be forgotten. */
 	bool (*is_idle)(const void *part, mono_t mono);
 };
@@ -43,7 +41,7 @@ struct standing {
 struct account {
 	struct table_node node;
 	uint32_t pins;      /* unfinished messages that hold a reservation here */
-	uint32_t touched_s; /* monotonic second of the last request */
+	uint32_t touched_s; /* monotonic second of the last request; 0: never */
 	struct standing *standing;
 	void *part[PART_COUNT];
 };
@@ -81,20 +79,21 @@ const struct standing *account_standing(const struct account *account, wall_t wa
  * The one function that applies a durable change to memory. Makes the account when it was never
  * seen. Applying an event twice changes nothing more.
  */
-void account_apply(struct accounts *a, const struct policy_event *event, mono_t mono);
+void account_apply(struct accounts *a, const struct policy_event *event);
 
 /*
- * Looks at up to budget entries: forgets those whose parts are all idle, and standings that ended 31
- * days ago. Called often with a small budget; returns how many accounts went.
+ * Looks at up to so many places of the table, free ones too: forgets the accounts whose parts are
+ * all idle, and standings that ended 31 days ago. Called often with a small number; returns how
+ * many accounts went.
  */
-size_t accounts_sweep(struct accounts *a, struct now now, size_t budget);
+size_t accounts_sweep(struct accounts *a, struct now now, size_t places);
 
 /* All accounts in no order, as table_next(). */
-struct account *accounts_next(struct accounts *a, uint32_t *cursor);
+struct account *accounts_next(struct accounts *a, uint32_t *cursor, size_t *places);
 
 struct accounts_figures {
 	size_t count[ACCOUNT_KINDS]; /* pinned ones count with their kind */
-	size_t suspended; /* those that hold, as of the last sweep */
+	size_t suspended;            /* those that hold, as of the last sweep */
 	uint64_t evicted;
 	size_t bytes; /* the table alone, without parts */
 };

@@ -4,9 +4,10 @@
  * shared by several servers. The engine asks; the answer comes at once as the return value, or
  * later through engine_resume() with the charge's id. Both ways run through the same code.
  *
- * A back end may answer late, twice, out of order or never: the engine has a deadline, and ids that
- * wait no longer are ignored and counted. A back end must treat give_back of an id it refused, or
- * never saw, as nothing.
+ * A back end may answer late, twice, out of order or never: the engine has a deadline, and ids that wait
+ * no longer are ignored and counted. cancel() names a charge that nobody will use, whether it was
+ * granted, is under way, or was never seen: afterwards it must count for nothing. refund() is an
+ * operation of its own, with a new id: a part of what was granted to a message was not used.
  */
 #ifndef POLICYD_CHARGE_H
 #define POLICYD_CHARGE_H
@@ -35,8 +36,8 @@ enum charge_answer { CHARGE_GRANTED, CHARGE_REFUSED, CHARGE_TIMEOUT, CHARGE_PEND
 struct charge_port {
 	/* All items or none. PENDING: the answer comes through engine_resume(). Never TIMEOUT. */
 	enum charge_answer (*ask)(void *ctx, const struct charge *charge, struct now now);
-	/* A granted charge that nobody used, or whose message was given up. */
-	void (*give_back)(void *ctx, const struct charge *charge, struct now now);
+	void (*cancel)(void *ctx, const struct charge *charge, struct now now);
+	void (*refund)(void *ctx, const struct charge *charge, struct now now);
 	void *ctx;
 	int64_t deadline_us; /* for a pending answer */
 };

@@ -40,12 +40,12 @@ struct now {
 #define MONO_NEVER ((mono_t){.us = INT64_MAX})
 #define WALL_NEVER ((wall_t){.us = INT64_MAX})
 
-/* RFC 3339 in UTC: "2026-11-21T15:04:05Z"; WALL_NEVER gives "permanent". 20 bytes and NUL. */
+/*
+ * RFC 3339 in UTC: "2026-11-21T15:04:05Z"; WALL_NEVER gives "permanent", what has no such text
+ * (before 1970, after 9999) "unknown".
+ */
 #define WALL_TEXT_SIZE 24
 const char *wall_format(wall_t t, char buf[WALL_TEXT_SIZE]);
-
-/* Parses what wall_format writes (seconds, Z). 0 or -EINVAL. */
-MUST_CHECK int wall_parse(struct span text, wall_t *ret);
 
 /* Where mono stands on the wall clock, told from one reading of both; saturates at WALL_NEVER. */
 wall_t wall_of_mono(mono_t t, struct now now);

@@ -40,7 +40,6 @@ enum commit { CHOICES_COMMIT(CHOICE_ENUM_COMMIT) COMMIT_COUNT };
 const char *unit_name(enum unit unit);
 const char *key_name(enum key key);
 const char *mode_name(enum mode mode);
-const char *commit_name(enum commit commit);
 
 /* Where a group stands in the files; file lives as long as the snapshot. */
 struct config_place {

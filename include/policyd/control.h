@@ -61,6 +61,8 @@ struct control_setup {
 	struct now (*now)(void *ctx);
 	void *now_ctx;
 	struct now started;
+	/* What is listened on until the end, whatever a reload says; referenced by the caller. */
+	const struct config *started_with;
 	const char *version;
 	const char *config_path;
 	/* A durable change was committed and applied; may be NULL. */

@@ -20,10 +20,10 @@ struct decision {
 	enum stage stage;
 	enum action action;
 	bool observed; /* an observe rule: this is what would have been answered */
-	char rule[64];
+	char rule[RULE_SIZE];
 	char text[VERDICT_TEXT_MAX + 1];
 	uint32_t used, limit; /* of the rule; both 0 where there is none */
-	wall_t room_at;       /* when room returns; 0 when that has no meaning */
+	wall_t room_at;       /* when room returns, or a suspension ends; 0: nobody can tell */
 	char account[336];
 	char instance[64];
 	char queue_id[32];

@@ -62,8 +62,8 @@ MUST_CHECK enum engine_result engine_begin(struct engine *e, engine_conn id,
 	const struct request *request, struct now now, struct verdict *ret, uint64_t *ret_ticket);
 
 /*
- * The charge port's late answer. DONE: send *ret on *ret_conn. STALE: late, repeated or unknown (a
- * grant that nobody waits for has been given back).
+ * The charge port's late answer. DONE: send *ret on *ret_conn. STALE: repeated, unknown, or its
+ * connection has gone (then a grant has been cancelled at the port).
  */
 MUST_CHECK enum engine_result engine_resume(struct engine *e, uint64_t id,
 	enum charge_answer answer, struct now now, struct verdict *ret, engine_conn *ret_conn);
@@ -144,7 +144,7 @@ struct span engine_account_key(struct engine *e, struct table_ref ref);
 
 struct engine_figures {
 	struct accounts_figures accounts;
-	size_t messages, connections, tickets;
+	size_t messages, tickets;
 };
 void engine_figures(const struct engine *e, struct engine_figures *ret);
 const struct config *engine_config(const struct engine *e);

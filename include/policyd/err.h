@@ -2,13 +2,14 @@
 /*
  * err.h - the one error model, told once.
  *
- * A function that can fail returns int: 0 is fine; negative is -errno, trouble to hand up unchanged;
- * positive is a named condition of that function (an enum in its header), which the caller must
- * handle. Out-parameters are called ret_*, stand second to last and are untouched on failure.
- * Text for people goes into a struct errbuf, always the last parameter. bool only answers questions.
+ * A function that can fail returns int: 0 is fine; negative is -errno, trouble to hand up
+ * unchanged; positive is a named condition of that function (an enum in its header), which the
+ * caller must handle. Out-parameters are called ret_*, stand second to last and are untouched on
+ * failure. Text for people goes into a struct errbuf, always the last parameter. bool only answers
+ * questions.
  *
  *	struct errbuf err;
- *	int r = config_load(path, &config, &err);
+ *	int r = store_open(&setup, &store, &err);
  *	if (r < 0)
  *		complain(err.text);
  */

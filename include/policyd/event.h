@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * event.h - a durable change as a value (libevent has the plain name, struct event). A command commits
- * it, then applies it, then acknowledges.
+ * event.h - a durable change as a value (libevent has the plain name, struct event). A command
+ * commits it, then applies it, then acknowledges.
  */
 #ifndef POLICYD_EVENT_H
 #define POLICYD_EVENT_H

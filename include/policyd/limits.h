@@ -54,7 +54,11 @@ struct limits_plan {
 	struct config *snapshot; /* referenced */
 };
 
-struct limits_plan *limits_plan_new(struct config *config);
+/*
+ * before: the plan it follows, or NULL. Cells never become narrower, so that a reload to a smaller rate
+ * forgets nothing.
+ */
+struct limits_plan *limits_plan_new(struct config *config, const struct limits_plan *before);
 struct limits_plan *limits_plan_ref(struct limits_plan *plan);
 void limits_plan_unref(struct limits_plan *plan);
 
@@ -78,12 +82,12 @@ uint32_t ring_used(
 /* Of that, what is reserved. */
 uint32_t ring_reserved(const struct limits_plan *plan, const struct rings *rings, uint32_t ring);
 
-/* Books into the current bucket; saturates at the cell's largest value. Returns the bucket's number. */
-uint32_t ring_book(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
+/* Books into the current bucket; saturates at the cell's largest value. */
+void ring_book(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
 	mono_t mono);
-/* Takes back from the bucket with that number, if it is still in the ring; never below zero. */
+/* Takes back from the bucket that was current at booked_at, if it is still in the ring; never below zero. */
 void ring_refund(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
-	uint32_t bucket);
+	mono_t booked_at);
 void ring_reserve(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n);
 /* Gives back or (before booking) dissolves a reservation; never below zero. */
 void ring_unreserve(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n);

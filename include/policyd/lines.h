@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lines.h - text on its way to something slow (a file, a pipe, syslog): gathered on the loop thread, written
- * by a thread of its own. Whoever puts a line never waits; what the other side cannot take in time is
- * dropped and counted.
+ * lines.h - text on its way to something slow (a file, a pipe, syslog): gathered on the loop
+ * thread, written by a thread of its own. Whoever puts a line never waits; what the other side
+ * cannot take in time is dropped and counted.
  */
 #ifndef POLICYD_LINES_H
 #define POLICYD_LINES_H

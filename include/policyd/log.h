@@ -3,10 +3,10 @@
  * log.h - one event, one line: a name and typed fields, "name key=value key=value".
  *
  * Foreign text is escaped so that no line can be forged: values with blanks, quotes, controls or
- * bytes beyond ASCII are quoted, with \xNN for what is not printable. Core modules do not log; the rim
- * and the programs do. The sink is one of the few globals (style: log sink, metric registry).
+ * bytes beyond ASCII are quoted, with \xNN for what is not printable. Core modules do not log; the
+ * rim and the programs do. The sink is one of the few globals (style: log sink, metric registry).
  *
- *	log_event(LEVEL_NOTICE, "suspend", F_SPAN("account", name), F_UINT("uid", uid));
+ *	log_event(LEVEL_NOTICE, "suspend", F_SPAN("account", name), F_INT("uid", uid));
  */
 #ifndef POLICYD_LOG_H
 #define POLICYD_LOG_H
@@ -34,9 +34,8 @@ struct log_field {
 /* Where lines go: text is n bytes without newline, valid during the call only. */
 typedef void log_sink(void *ctx, enum log_level level, const char *text, size_t n);
 
-/* Until set, lines go to stderr. Level: what is less urgent is not formatted at all. */
+/* Until set, lines go to stderr; NULL: there again. */
 void log_set_sink(log_sink *sink, void *ctx);
-void log_set_level(enum log_level level);
 
 #define LOG_LINE_MAX 2048 /* longer lines are cut, and say so with "..." */
 void log_write(enum log_level level, const char *name, const struct log_field *field, size_t n);

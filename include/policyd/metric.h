@@ -19,7 +19,7 @@ enum metric_kind { METRIC_KIND_counter, METRIC_KIND_gauge };
 
 struct metric_row {
 	const char *name;   /* as exposed, "policyd_..." */
-	const char *labels; /* "action=\"HOLD\"", or "" */
+	const char *labels; /* "kind=\"held\"", or "" */
 	const char *help;
 	enum metric_kind kind;
 };

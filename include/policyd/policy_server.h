@@ -30,7 +30,7 @@ struct policy_server_hooks {
 	void (*answered)(void *ctx, engine_conn conn, const struct request *request,
 		const struct verdict *verdict, struct now now);
 	void (*closed)(void *ctx, engine_conn conn, struct now now);
-	/* After the replies of one wake-up: fetch the engine's effects. */
+	/* After the replies of one wake-up, and while draining: fetch the engine's effects. */
 	void (*after)(void *ctx, struct now now);
 	void *ctx;
 };
@@ -50,7 +50,8 @@ void policy_server_tick(struct policy_server *s, struct now now);
 
 /*
  * An orderly stop: takes every connection that is waiting to be accepted, answers every complete request
- * that is in a socket's buffer, closes everything.
+ * that is in a socket's buffer, closes everything. Verdicts of connections that wait must have come
+ * before (engine_drain(), then policy_server_reply()).
  */
 void policy_server_drain(struct policy_server *s, struct now now);
 /* After a drain, or at once; NULL is fine. */

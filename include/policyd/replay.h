@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * replay.h - requests as JSON lines: written by a running policyd (record), and read back through the real
- * engine in virtual time (simulate). Nothing here reads a clock or decides anything.
+ * replay.h - requests as JSON lines: written by a running policyd (record), and read back through
+ * the real engine in virtual time (simulate). Nothing here reads a clock or decides anything.
  *
- * A line is one object: policy attributes, "ts" (epoch seconds), and in a recording "mono" (seconds of
- * the clock that limits run on), "conn", "action", "rule". A value that is no UTF-8 stands as hex under
- * NAME#hex. Lines with "event" are no requests: start (the seed), open, close, command.
+ * A line is one object: policy attributes, "ts" (epoch seconds), and in a recording "mono" (seconds
+ * of the clock that limits run on), "conn", "action", "rule". A value that is no UTF-8 stands as
+ * hex under NAME#hex. Lines with "event" are no requests: start (the seed), open, close, command.
  */
 #ifndef POLICYD_REPLAY_H
 #define POLICYD_REPLAY_H
@@ -25,8 +25,8 @@
 /* The attributes of a request into object; empty ones are left out. */
 void jsonl_put_request(json_t *object, const struct request *request);
 /*
- * A request from an object's attributes. Spans point into object, and for hex values into room. 0, or
- * -EINVAL (an attribute that is no text, hex that is none or does not fit).
+ * A request from an object's attributes. Spans point into object, and for hex values into room. 0,
+ * or -EINVAL (an attribute that is no text, hex that is none or does not fit).
  */
 struct jsonl_room {
 	size_t n;
@@ -34,7 +34,7 @@ struct jsonl_room {
 };
 MUST_CHECK int jsonl_get_request(
 	const json_t *object, struct jsonl_room *room, struct request *ret, struct errbuf *err);
-/* What was answered: action, rule, score, step, would, and reference and text where there are any. */
+/* What was answered: action, rule, score, step, would; reference and text where there are any. */
 void jsonl_put_verdict(json_t *object, const struct verdict *verdict);
 /* "ts" and "mono" of a line. */
 void jsonl_put_now(json_t *object, struct now now);
@@ -53,7 +53,7 @@ struct recorder_setup {
 	uint64_t seed[2];
 	struct now now;
 };
-/* Makes the file anew (0600) and writes its start line. 0, or what open(2) says. */
+/* Opens the file (0600), behind what it holds, and writes a start line. 0, or what open(2) says. */
 MUST_CHECK int recorder_open(
 	const struct recorder_setup *setup, struct recorder **ret, struct errbuf *err);
 /* Writes what is buffered; NULL is fine, here and below. */
@@ -77,7 +77,10 @@ struct replay_setup {
 	const char *input;  /* "-": standard input; .gz where zlib is built in */
 	const char *events; /* NULL: none */
 	FILE *decisions;    /* NULL: none; one line a request */
-	/* Every 20,000 lines; done and total are bytes of the input, total 0 when unknown. May be NULL. */
+	/*
+	 * Every 20,000 lines; done and total are bytes of the input, total 0 when unknown. May be
+	 * NULL.
+	 */
 	void (*progress)(void *ctx, uint64_t lines, uint64_t done, uint64_t total);
 	void *progress_ctx;
 };
@@ -119,7 +122,10 @@ MUST_CHECK int replay_run(
 struct input;
 MUST_CHECK int input_open(const char *path, struct input **ret, struct errbuf *err);
 void input_close(struct input *in);
-/* 1: *ret is the next line without its newline, valid until the next call; 0: the end; negative: err. */
+/*
+ * 1: *ret is the next line without its newline, valid until the next call; 0: the end; negative:
+ * err.
+ */
 MUST_CHECK int input_line(struct input *in, struct span *ret, struct errbuf *err);
 /* Bytes of the file read so far, and its size (0: unknown). */
 void input_where(const struct input *in, uint64_t *ret_done, uint64_t *ret_total);

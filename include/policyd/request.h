@@ -5,8 +5,8 @@
  *
  * A request is lines "name=value", each ended by LF, and an empty line. The usual case is one whole
  * request in one read: request_parse() takes it where it lies and the spans point into that buffer.
- * When it is not whole, the caller keeps the bytes and lets request_scan() watch for the end, so that a
- * sender of single bytes costs one look at each byte:
+ * When it is not whole, the caller keeps the bytes and lets request_scan() watch for the end, so
+ * that a sender of single bytes costs one look at each byte:
  *
  *	switch (request_parse(bytes, &req, &used, &err)) {
  *	case REQUEST_DONE: answer(&req); bytes advance by used; break;

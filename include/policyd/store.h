@@ -6,9 +6,9 @@
  * the call returned. Times come with what is stored: nothing here reads a clock, and what is old is
  * told by the newest decision or event.
  *
- *	store_open(dir, &store, &err);          takes the lock: a second start is refused
- *	store_load(store, apply_one, engine);   suspensions that still hold, at start
- *	store_event(store, &event, acked, ctx); commit, then acked(ctx, 0, id, NULL)
+ *	store_open(&setup, &store, &err);          takes the lock: a second start is refused
+ *	store_load(store, wall, each, ctx, &err);  suspensions that still hold, at start
+ *	store_event(store, &event, acked, ctx);    commit, then acked(ctx, 0, id, NULL)
  */
 #ifndef POLICYD_STORE_H
 #define POLICYD_STORE_H
@@ -47,8 +47,8 @@ void store_collect(struct store *s);
 
 /*
  * Calls each(ctx, event) for every suspension that has not ended at wall (as EVENT_SUSPEND with its
- * original author, reason and time). Spans are valid during the call. Blocks: only at
- * start, before any other call. 0 or negative.
+ * original author, reason and time). Spans are valid during the call. Blocks: only at start, before
+ * any other call. 0 or negative.
  */
 MUST_CHECK int store_load(struct store *s, wall_t wall,
 	void (*each)(void *ctx, const struct policy_event *event), void *ctx, struct errbuf *err);
@@ -67,9 +67,7 @@ void store_decision(struct store *s, const struct decision *decision);
 
 /* rows: a JSON array that the callee of done owns, or NULL with error set. */
 typedef void store_rows_done(void *ctx, json_t *rows, const char *error);
-/*
- * The decisions with that reference (at most 100), newest last. 0, or -EAGAIN.
- */
+/* The decisions with that reference (at most 100), newest last. 0, or -EAGAIN. */
 MUST_CHECK int store_why(struct store *s, struct span reference, store_rows_done *done, void *ctx);
 
 struct store_audit_query {
@@ -81,7 +79,7 @@ struct store_audit_query {
 MUST_CHECK int store_audit(
 	struct store *s, const struct store_audit_query *query, store_rows_done *done, void *ctx);
 
-/* True from a failed job until one succeeds; *ret_error (may be NULL) borrows the last text. */
+/* True from a failed job until a write succeeds; *ret_error (may be NULL) borrows the last text. */
 bool store_is_failing(const struct store *s, const char **ret_error);
 
 #endif

@@ -3,13 +3,15 @@
  * table.h - the bounded keyed table: the only home of state that grows with foreign input.
  *
  * An entry is a caller's struct that begins with a struct table_node. It stays at one address until
- * it is removed, and stands on exactly one of the table's lists, oldest first. A list has a maximum:
- * adding to a full one evicts its oldest entry (after telling the owner), so that one kind of key
- * can never crowd out another. Growth is incremental: no single call moves more than a few slots.
+ * it is removed, and stands on exactly one of the table's lists, oldest first. A list has a
+ * maximum: adding to a full one evicts its oldest entry (after telling the owner), so that one kind
+ * of key can never crowd out another. Growth is incremental: no single call moves more than a few
+ * slots.
  *
  *	struct thing { struct table_node node; int value; };
  *	struct table *t = table_new(&(struct table_setup){
- *		.entry_bytes = sizeof(struct thing), .lists = 1, .max = {1000}, .hash_key = random_key });
+ *		.entry_bytes = sizeof(struct thing), .lists = 1, .max = {1000},
+ *		.hash_key = random_key });
  *	struct thing *it = table_find(t, SPAN("name"));
  *	if (!it)
  *		it = table_add(t, SPAN("name"), 0);
@@ -87,10 +89,14 @@ static inline struct span table_key(const void *entry)
 
 /*
  * Walks all entries in no order: start with *cursor = 0, ends with NULL. Entries may be added or
- * removed between two calls; those present throughout are seen once.
+ * removed between two calls; those present throughout are seen once. Places of entries that went
+ * are passed over, one by one: at most *places are looked at, and counted down, so that a call
+ * takes no longer than its caller grants. NULL with *places == 0: not at the end yet. places NULL:
+ * no bound.
  */
-void *table_next(const struct table *t, uint32_t *cursor);
+void *table_next(const struct table *t, uint32_t *cursor, size_t *places);
 
+/* A list that holds more is brought down by what is added to it, a few entries at a time. */
 void table_set_max(struct table *t, unsigned list, uint32_t max);
 size_t table_count(const struct table *t, unsigned list);
 uint64_t table_evictions(const struct table *t, unsigned list);

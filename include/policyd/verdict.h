@@ -33,6 +33,7 @@ extern const struct action_row action_rows[ACTION_COUNT];
 /* The action of a word, ASCII case ignored. 0 or -ENOENT. */
 MUST_CHECK int action_of(struct span word, enum action *ret);
 
+#define RULE_SIZE        44  /* a rule's name has at most 40 bytes */
 #define VERDICT_TEXT_MAX 400 /* bytes; Postfix passes any length on, people read this much */
 
 /*
@@ -41,9 +42,8 @@ MUST_CHECK int action_of(struct span word, enum action *ret);
  */
 struct verdict {
 	enum action action;
-	const char *
-		rule; /* the reason in a word, "" for a plain pass; lives as long as the snapshot */
-	const char *would;              /* the first observe rule that would have refused, or "" */
+	char rule[RULE_SIZE];           /* the reason in a word, "" for a plain pass */
+	char would[RULE_SIZE];          /* the first observe rule that would have refused, or "" */
 	char reference[REFERENCE_SIZE]; /* "" for a plain pass */
 	char text[VERDICT_TEXT_MAX + 1];
 };

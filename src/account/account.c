@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The table of accounts: names, quotas, pins, standing. What the parts mean (rings, signals) is their
- * modules' business; what a suspension does to a request is the engine's.
+ * The table of accounts: names, quotas, pins, standing. What the parts mean (rings, signals) is
+ * their modules' business; what a suspension does to a request is the engine's.
  */
 #include "policyd/account.h"
 
@@ -164,15 +164,13 @@ static void standing_set(
 	account_place(a, account);
 }
 
-void account_apply(struct accounts *a, const struct policy_event *event, mono_t mono)
+void account_apply(struct accounts *a, const struct policy_event *event)
 {
 	struct account *account = table_find(a->table, event->account);
 	switch (event->kind) {
 	case EVENT_SUSPEND:
-		if (!account) {
+		if (!account)
 			account = table_add(a->table, event->account, kind_of(event->account));
-			account->touched_s = (uint32_t)(mono.us / SECOND_US);
-		}
 		standing_set(a, account, event);
 		break;
 	case EVENT_RELEASE:
@@ -196,8 +194,8 @@ static bool is_idle(const struct accounts *a, const struct account *account, mon
 }
 
 /*
- * A suspension that is over is kept for a while: a clock that was set ahead by mistake, and back, must not
- * have ended it.
+ * A suspension that is over is kept for a while: a clock that was set ahead by mistake, and back,
+ * must not have ended it.
  */
 #define STANDING_KEPT_US (31 * DAY_US)
 
@@ -213,15 +211,11 @@ static void standing_sweep(struct accounts *a, struct account *account, wall_t w
 	standing->is_over = is_over;
 }
 
-size_t accounts_sweep(struct accounts *a, struct now now, size_t budget)
+size_t accounts_sweep(struct accounts *a, struct now now, size_t places)
 {
 	size_t gone = 0;
-	for (size_t i = 0; i < budget; i++) {
-		struct account *account = table_next(a->table, &a->sweep);
-		if (!account) {
-			a->sweep = 0;
-			break;
-		}
+	struct account *account;
+	while ((account = table_next(a->table, &a->sweep, &places))) {
 		if (account->standing)
 			standing_sweep(a, account, now.wall);
 		if (is_idle(a, account, now.mono)) {
@@ -229,12 +223,14 @@ size_t accounts_sweep(struct accounts *a, struct now now, size_t budget)
 			gone++;
 		}
 	}
+	if (places)
+		a->sweep = 0;
 	return gone;
 }
 
-struct account *accounts_next(struct accounts *a, uint32_t *cursor)
+struct account *accounts_next(struct accounts *a, uint32_t *cursor, size_t *places)
 {
-	return table_next(a->table, cursor);
+	return table_next(a->table, cursor, places);
 }
 
 void accounts_figures(const struct accounts *a, struct accounts_figures *ret)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Times as text and back. Reading a clock is the rim's business. */
+/* Times as text. Reading a clock is the rim's business. */
 #include "policyd/clock.h"
-
-#include <errno.h>
-#include <time.h>
 
 static char *put_digits(char *at, unsigned value, unsigned digits)
 {
@@ -13,9 +10,9 @@ static char *put_digits(char *at, unsigned value, unsigned digits)
 }
 
 /*
- * By arithmetic: each refusal has two times in it, and gmtime_r() with strftime() cost four times as much.
- * Years begin in March here, so that the leap day is a year's last one (H. Hinnant, "chrono-Compatible
- * Low-Level Date Algorithms", civil_from_days).
+ * By arithmetic: each refusal has two times in it, and gmtime_r() with strftime() cost four times
+ * as much. Years begin in March here, so that the leap day is a year's last one (H. Hinnant,
+ * "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
  */
 static void put_time(uint64_t s, char buf[WALL_TEXT_SIZE])
 {
@@ -56,20 +53,6 @@ const char *wall_format(wall_t t, char buf[WALL_TEXT_SIZE])
 	else
 		put_time((uint64_t)s, buf);
 	return buf;
-}
-
-int wall_parse(struct span text, wall_t *ret)
-{
-	char buf[WALL_TEXT_SIZE];
-	struct tm tm = {0};
-	if (text.n != 20)
-		return -EINVAL;
-	span_copy(text, buf, sizeof(buf));
-	const char *end = strptime(buf, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (!end || *end)
-		return -EINVAL;
-	ret->us = (int64_t)timegm(&tm) * SECOND_US;
-	return 0;
 }
 
 wall_t wall_of_mono(mono_t t, struct now now)

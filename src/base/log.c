@@ -32,7 +32,10 @@ static void sink_stderr(void *ctx, enum log_level level, const char *text, size_
 	memcpy(line, word.p, word.n);
 	memcpy(line + word.n, text, n);
 	line[word.n + n] = '\n';
-	/* One write, so that lines of several processes do not mix. When stderr is gone, nobody reads. */
+	/*
+	 * One write, so that lines of several processes do not mix. When stderr is gone, nobody
+	 * reads.
+	 */
 	written = write(STDERR_FILENO, line, word.n + n + 1);
 	(void)written;
 }
@@ -40,18 +43,12 @@ static void sink_stderr(void *ctx, enum log_level level, const char *text, size_
 static struct {
 	log_sink *sink;
 	void *ctx;
-	enum log_level level;
-} log_state = {.sink = sink_stderr, .level = LEVEL_INFO};
+} log_state = {.sink = sink_stderr};
 
 void log_set_sink(log_sink *sink, void *ctx)
 {
 	log_state.sink = sink ? sink : sink_stderr;
 	log_state.ctx = ctx;
-}
-
-void log_set_level(enum log_level level)
-{
-	log_state.level = level;
 }
 
 /* Whole pieces only, so that no escape is cut in half. False when it does not fit. */
@@ -141,11 +138,8 @@ void log_write(enum log_level level, const char *name, const struct log_field *f
 	char line[LOG_LINE_MAX];
 	size_t size = sizeof(line) - (sizeof(cut_mark) - 1);
 	size_t used = 0;
-	bool fits;
+	bool fits = line_add(line, size, &used, span_of(name));
 
-	if (level > log_state.level)
-		return;
-	fits = line_add(line, size, &used, span_of(name));
 	for (size_t i = 0; i < n && fits; i++)
 		fits = field_add(&field[i], line, size, &used);
 	if (!fits)

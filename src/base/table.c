@@ -19,6 +19,7 @@
 #define CHUNK_ENTRIES 1024u
 #define SLOTS_MIN     64u
 #define CARRY         32u /* slots a call: growth doubles, so 3 would do; 32 ends it sooner */
+#define EVICT         32u /* entries a call: a smaller maximum is reached in steps, not in one */
 
 struct slot {
 	uint32_t tag;   /* upper half of the hash */
@@ -231,7 +232,7 @@ static void entry_remove(struct table *t, struct table_node *node, bool evicted)
 static void make_room(struct table *t, unsigned list)
 {
 	struct list *l = &t->list[list];
-	while (l->max && l->count >= l->max) {
+	for (unsigned i = 0; i < EVICT && l->max && l->count >= l->max; i++) {
 		l->evictions++;
 		entry_remove(t, node_at(t, l->oldest), true);
 	}
@@ -326,9 +327,11 @@ void *table_get(const struct table *t, struct table_ref ref)
 	return node->used && node->generation == ref.generation ? node : NULL;
 }
 
-void *table_next(const struct table *t, uint32_t *cursor)
+void *table_next(const struct table *t, uint32_t *cursor, size_t *places)
 {
-	while (*cursor < t->entries) {
+	while (*cursor < t->entries && (!places || *places)) {
+		if (places)
+			--*places;
 		struct table_node *node = node_at(t, (*cursor)++);
 		if (node->used)
 			return node;

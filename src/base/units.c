@@ -12,7 +12,9 @@
 
 #include "policyd/clock.h"
 
-/* A ring's cell has at most 32 bits, and a few cells are added up: far from wrapping, beyond need. */
+/*
+ * A ring's cell has at most 32 bits, and a few cells are added up: far from wrapping, beyond need.
+ */
 #define RATE_MAX UINT64_C(1000000000)
 
 struct unit_row {

@@ -40,11 +40,6 @@ const char *mode_name(enum mode mode)
 	return mode_words[mode];
 }
 
-const char *commit_name(enum commit commit)
-{
-	return commit_words[commit];
-}
-
 static const struct choice_set unit_choices = {unit_words, UNIT_COUNT};
 static const struct choice_set key_choices = {key_words, KEY_COUNT};
 static const struct choice_set mode_choices = {mode_words, MODE_COUNT};

@@ -2,6 +2,7 @@
 /* Commands about the daemon as a whole: status, top. They change nothing. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -13,53 +14,53 @@
 
 /* ---- status ---- */
 
-struct figure {
-	const char *name;
-	enum metric metric;
-};
+#define FIGURE_NAME_SIZE 64
 
-static json_t *figures_json(const struct figure *figure, size_t n)
+/* policyd_decisions_total{kind="refused"} is "decisions_refused" here. */
+static void figure_name(const struct metric_row *row, char buf[FIGURE_NAME_SIZE])
+{
+	struct span name = span_of(row->name), prefix = SPAN("policyd_"), suffix = SPAN("_total");
+	const char *value = strchr(row->labels, '"');
+	if (span_starts(name, prefix))
+		name = span_make(name.p + prefix.n, name.n - prefix.n);
+	if (span_ends(name, suffix))
+		name.n -= suffix.n;
+	size_t n = span_copy(name, buf, FIGURE_NAME_SIZE - 1);
+	if (!value)
+		return;
+	buf[n++] = '_';
+	span_copy(span_make(value + 1, strcspn(value + 1, "\"")), buf + n, FIGURE_NAME_SIZE - n);
+}
+
+/* All of that kind: a loss that is counted must not need a line here to be seen. */
+static json_t *figures_json(enum metric_kind kind)
 {
 	json_t *object = json_object();
-	for (size_t i = 0; i < n; i++)
-		json_object_set_new(object, figure[i].name,
-			json_integer((json_int_t)metric_get(figure[i].metric)));
+	for (unsigned i = 0; i < METRIC_COUNT; i++) {
+		char name[FIGURE_NAME_SIZE];
+		if (metric_rows[i].kind != kind)
+			continue;
+		figure_name(&metric_rows[i], name);
+		json_object_set_new(
+			object, name, json_integer((json_int_t)metric_get((enum metric)i)));
+	}
 	return object;
 }
 
-static json_t *since_start_json(void)
+static json_t *now_json(const struct engine_figures *figures)
 {
-	static const struct figure figures[] = {
-		{"requests", METRIC_REQUESTS},
-		{"outbound", METRIC_REQUESTS_OUTBOUND},
-		{"repeated", METRIC_REPEATED},
-		{"refused", METRIC_DECISION_REFUSED},
-		{"held", METRIC_DECISION_HELD},
-		{"other", METRIC_DECISION_OTHER},
-		{"observed", METRIC_DECISION_OBSERVED},
-		{"bad_requests", METRIC_REQUESTS_BAD},
-		{"connections", METRIC_CONNECTIONS_TOTAL},
-		{"connections_capped", METRIC_CONNECTIONS_CAPPED},
-	};
-	return figures_json(figures, sizeof(figures) / sizeof(figures[0]));
+	json_t *object = figures_json(METRIC_KIND_gauge);
+	json_object_set_new(object, "open_messages", json_integer((json_int_t)figures->messages));
+	json_object_set_new(object, "waiting", json_integer((json_int_t)figures->tickets));
+	return object;
 }
 
 static json_t *store_json(const struct store *store)
 {
-	static const struct figure figures[] = {
-		{"commits", METRIC_STORE_COMMITS},
-		{"errors", METRIC_STORE_ERRORS},
-		{"dropped", METRIC_STORE_DROPPED},
-		{"thinned", METRIC_STORE_THINNED},
-	};
 	const char *error = NULL;
 	bool is_failing = store_is_failing(store, &error);
-	json_t *object = json_pack("{s:s, s:o}", "state", is_failing ? "failing" : "ok", "error",
+	return json_pack("{s:s, s:o}", "state", is_failing ? "failing" : "ok", "error",
 		is_failing ? text_json(span_of(error)) : json_null());
-	json_t *counts = figures_json(figures, sizeof(figures) / sizeof(figures[0]));
-	json_object_update(object, counts);
-	json_decref(counts);
-	return object;
 }
 
 static json_t *listeners_json(const struct config *config)
@@ -72,11 +73,12 @@ static json_t *listeners_json(const struct config *config)
 
 static json_t *accounts_json(const struct accounts_figures *figures)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "logins",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "logins",
 		(json_int_t)figures->count[ACCOUNT_LOGIN], "certificates",
 		(json_int_t)figures->count[ACCOUNT_CERT], "addresses",
 		(json_int_t)figures->count[ACCOUNT_ADDR], "suspended",
-		(json_int_t)figures->suspended, "evicted", (json_int_t)figures->evicted);
+		(json_int_t)figures->suspended, "evicted", (json_int_t)figures->evicted,
+		"table_bytes", (json_int_t)figures->bytes);
 }
 
 /* "3d 4h 5m 6s", for people; scripts have uptime_s. */
@@ -98,13 +100,10 @@ void handle_status(struct control_call *call)
 		setup->version, "pid", (int)getpid(), "started", text_time(setup->started.wall),
 		"uptime", uptime_text(uptime_us), "uptime_s", (json_int_t)(uptime_us / SECOND_US),
 		"config", text_json(span_of(setup->config_path)), "listeners",
-		listeners_json(config), "limits", (json_int_t)config->limits_n);
+		listeners_json(setup->started_with), "limits", (json_int_t)config->limits_n);
 	json_object_set_new(data, "accounts", accounts_json(&figures.accounts));
-	json_object_set_new(data, "now",
-		json_pack("{s:I, s:I, s:I}", "connections", (json_int_t)figures.connections,
-			"open_messages", (json_int_t)figures.messages, "waiting",
-			(json_int_t)figures.tickets));
-	json_object_set_new(data, "since_start", since_start_json());
+	json_object_set_new(data, "now", now_json(&figures));
+	json_object_set_new(data, "since_start", figures_json(METRIC_KIND_counter));
 	json_object_set_new(data, "store", store_json(setup->store));
 	call_answer(call, data);
 }

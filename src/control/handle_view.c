@@ -55,7 +55,7 @@ static json_t *show_json(
 	return json_pack("{s:o, s:s, s:o, s:o, s:i, s:o, s:o}", "account",
 		view_account(found.account), "kind", kinds[view->name.kind], "suspended",
 		view_standing(view->standing), "last_seen",
-		view->is_known ? text_time(wall_of_mono(view->last_seen, now)) : json_null(),
+		view->last_seen.us ? text_time(wall_of_mono(view->last_seen, now)) : json_null(),
 		"open_messages", (int)view->open_messages, "limits", view_limits(view, now),
 		"decisions", found.rows);
 }

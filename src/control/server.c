@@ -20,6 +20,7 @@
 #include "policyd/place.h"
 
 #define CONNECTIONS_MAX 64
+#define PLACES_KEPT     8  /* of them for those who may act: lookers must not shut them out */
 #define RETRY_S         1  /* after accept() failed: descriptors come back, but not at once */
 #define COMPLAIN_S      60 /* one warning of a kind a minute */
 
@@ -153,24 +154,35 @@ void control_forget(struct control *control, const struct control_conn *conn)
 		*slot = NULL;
 }
 
+/* A place for that user, or NULL. */
+static struct control_conn **slot_free(struct control *control, uid_t uid)
+{
+	bool may_act = peer_right(uid, &control->operators) > RIGHT_VIEW;
+	unsigned left = 0;
+	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+		left += !control->conn[i];
+	return left > (may_act ? 0 : PLACES_KEPT) ? slot_of(control, NULL) : NULL;
+}
+
 static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
 	int address_n, void *ctx)
 {
 	struct control *control = ctx;
-	struct control_conn **slot = slot_of(control, NULL);
 	uint64_t missed;
 	uid_t uid;
 	(void)listener;
 	(void)address;
 	(void)address_n;
-	if (slot && peer_read(fd, &uid) == 0) {
+	bool is_named = peer_read(fd, &uid) == 0;
+	struct control_conn **slot = is_named ? slot_free(control, uid) : NULL;
+	if (slot) {
 		*slot = control_conn_new(control, control->setup.base, fd, uid);
 		return;
 	}
 	close(fd);
 	if (may_complain(control, &control->crowded, &missed))
 		log_event(LEVEL_WARNING, "control-turned-away",
-			F_STR("reason", slot ? "no peer credentials" : "too many connections"),
+			F_STR("reason", is_named ? "too many connections" : "no peer credentials"),
 			F_INT("missed", missed));
 }
 

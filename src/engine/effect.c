@@ -13,59 +13,62 @@
 #include "policyd/metric.h"
 #include "policyd/reference.h"
 
-static void effect_queue(struct engine *e, const struct queued *effect)
+static struct queued *effect_queue(struct engine *e, int kind)
 {
-	if (e->queue_n == EFFECTS_MAX) {
-		metric_add(METRIC_EFFECTS_DROPPED, 1);
-		free(effect->owned);
-		return;
-	}
-	e->queue[(e->queue_head + e->queue_n++) % EFFECTS_MAX] = *effect;
+	struct queued *q = xmalloc(sizeof(*q));
+	q->next = NULL;
+	q->effect = (struct effect){.kind = kind};
+	*e->queue_end = q;
+	e->queue_end = &q->next;
+	e->queue_n++;
+	return q;
+}
+
+/* Whoever waits for a reply must get it; the others can be counted instead. */
+static bool may_queue(const struct engine *e)
+{
+	if (e->queue_n < EFFECTS_MAX)
+		return true;
+	metric_add(METRIC_EFFECTS_DROPPED, 1);
+	return false;
 }
 
 bool engine_effect(struct engine *e, struct effect *ret)
 {
+	struct queued *q = e->queue;
 	free(e->fetched);
-	e->fetched = NULL;
-	if (e->queue_n == 0)
+	e->fetched = q;
+	if (!q)
 		return false;
-	const struct queued *q = &e->queue[e->queue_head];
-	e->queue_head = (e->queue_head + 1) % EFFECTS_MAX;
+	e->queue = q->next;
+	if (!e->queue)
+		e->queue_end = &e->queue;
 	e->queue_n--;
-	e->fetched = q->owned;
-	*ret = (struct effect){.kind = q->kind, .keep = q->keep, .conn = q->conn};
-	switch (q->kind) {
-	case EFFECT_DECISION:
+	*ret = q->effect;
+	if (ret->kind == EFFECT_DECISION)
 		ret->decision = &e->decision[q->decision % DECISIONS_MAX];
-		break;
-	case EFFECT_REPLY:
-		ret->verdict = q->owned;
-		break;
-	case EFFECT_NOTE:
-		ret->note = q->owned;
-		break;
-	default:
-		break;
-	}
 	return true;
 }
 
 void effect_reply(struct engine *e, engine_conn conn, const struct verdict *verdict)
 {
-	struct verdict *copy = xmalloc(sizeof(*copy));
-	*copy = *verdict;
-	effect_queue(e, &(struct queued){.kind = EFFECT_REPLY, .conn = conn, .owned = copy});
+	struct queued *q = effect_queue(e, EFFECT_REPLY);
+	q->verdict = *verdict;
+	q->effect.conn = conn;
+	q->effect.verdict = &q->verdict;
 }
 
 void effect_note(struct engine *e, const char *format, ...)
 {
-	char *text = xmalloc(300);
 	va_list args;
+	if (!may_queue(e))
+		return;
+	struct queued *q = effect_queue(e, EFFECT_NOTE);
 	va_start(args, format);
-	if (vsnprintf(text, 300, format, args) < 0)
-		text[0] = '\0';
+	if (vsnprintf(q->note, sizeof(q->note), format, args) < 0)
+		q->note[0] = '\0';
 	va_end(args);
-	effect_queue(e, &(struct queued){.kind = EFFECT_NOTE, .owned = text});
+	q->effect.note = q->note;
 }
 
 void decision_fill(struct decision *d, const struct request *request, const struct account *account,
@@ -130,8 +133,11 @@ void decision_publish(struct engine *e, const struct decision *d, bool is_first)
 	bool keep = is_first && may_keep(e, d);
 	if (is_first && !keep)
 		metric_add(METRIC_STORE_THINNED, 1);
-	effect_queue(
-		e, &(struct queued){.kind = EFFECT_DECISION, .keep = keep, .decision = number});
+	if (!may_queue(e))
+		return;
+	struct queued *q = effect_queue(e, EFFECT_DECISION);
+	q->decision = number;
+	q->effect.keep = keep;
 }
 
 void engine_decisions(

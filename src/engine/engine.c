@@ -26,7 +26,7 @@ static void forget(void *ctx, const struct charge *charge, struct now now)
 }
 
 /* The rings in memory are the whole truth: the engine has looked at them, and nobody else charges. */
-const struct charge_port charge_local = {.ask = grant, .give_back = forget};
+const struct charge_port charge_local = {.ask = grant, .cancel = forget, .refund = forget};
 
 #define SWEEP_EVERY_US SECOND_US
 
@@ -35,8 +35,9 @@ struct engine *engine_new(const struct engine_setup *setup)
 	struct engine *e = xcalloc(1, sizeof(*e));
 	uint32_t messages_max = setup->config->messages_max;
 	e->charge = setup->charge;
+	e->queue_end = &e->queue;
 	e->key = (struct siphash_key){.k0 = setup->seed[0], .k1 = setup->seed[1]};
-	e->plan = limits_plan_new(setup->config);
+	e->plan = limits_plan_new(setup->config, NULL);
 	e->accounts = accounts_new(&(struct accounts_setup){
 		.hash_key = e->key,
 		.max = setup->config->accounts_max,
@@ -81,8 +82,9 @@ void engine_free(struct engine *e)
 
 void engine_configure(struct engine *e, struct config *config)
 {
-	limits_plan_unref(e->plan);
-	e->plan = limits_plan_new(config);
+	struct limits_plan *before = e->plan;
+	e->plan = limits_plan_new(config, before);
+	limits_plan_unref(before);
 	accounts_set_max(e->accounts, config->accounts_max);
 	for (unsigned i = 0; i < TRANSACTION_LISTS; i++)
 		table_set_max(e->transactions, i, config->messages_max);
@@ -111,7 +113,6 @@ engine_conn engine_conn_open(struct engine *e, struct span listener, const struc
 	/* One Postfix may ask over a unix socket here and over loopback there about one message. */
 	if (peer && !ip_is_loopback(peer))
 		e->conn[id].peer = *peer;
-	e->conns_used++;
 	return id;
 }
 
@@ -129,7 +130,6 @@ void engine_conn_close(struct engine *e, engine_conn id, struct now now)
 	}
 	*conn = (struct conn){.next_free = e->conn_free};
 	e->conn_free = id;
-	e->conns_used--;
 }
 
 /* ---- time ---- */
@@ -160,7 +160,7 @@ mono_t engine_next_due(const struct engine *e)
 	return due;
 }
 
-/* Enough to be through the whole table within the hour, little enough not to be felt. */
+/* Enough to be through the places of all accounts of now within the hour, and not to be felt. */
 static size_t sweep_budget(const struct engine *e)
 {
 	struct accounts_figures figures;
@@ -168,7 +168,7 @@ static size_t sweep_budget(const struct engine *e)
 	size_t all = 0;
 	for (int i = 0; i < ACCOUNT_KINDS; i++)
 		all += figures.count[i];
-	return all / 3600 + 64;
+	return all / 3600 + 256;
 }
 
 void messages_expire(struct engine *e, struct now now)
@@ -181,10 +181,7 @@ void messages_expire(struct engine *e, struct now now)
 		transaction_end(e, tx, now);
 	while ((tx = table_oldest(e->transactions, TRANSACTION_OPEN)) &&
 		later(tx->opened, config->reserve_max_us).us <= now.mono.us) {
-		if (!tx->is_booked && tx->accepted) {
-			metric_add(METRIC_RESERVATIONS_LAPSED, 1);
-			transaction_release(e, tx, now);
-		}
+		transaction_lapse(e, tx, now);
 		table_move(e->transactions, tx, TRANSACTION_LAPSED);
 	}
 }
@@ -209,5 +206,5 @@ void engine_drain(struct engine *e, struct now now)
 void engine_apply(struct engine *e, const struct policy_event *event, struct now now)
 {
 	e->now = now;
-	account_apply(e->accounts, event, now.mono);
+	account_apply(e->accounts, event);
 }

@@ -9,8 +9,6 @@
 
 #include "policyd/metric.h"
 
-#define RULE_SUSPENDED "suspended"
-
 /* One request under way; what a ticket keeps of it when it must wait is in pending. */
 struct call {
 	struct engine *e;
@@ -25,10 +23,7 @@ struct call {
 static void verdict_pass(struct verdict *verdict)
 {
 	verdict->action = ACTION_DUNNO;
-	verdict->rule = "";
-	verdict->would = "";
-	verdict->reference[0] = '\0';
-	verdict->text[0] = '\0';
+	verdict->rule[0] = verdict->would[0] = verdict->reference[0] = verdict->text[0] = '\0';
 }
 
 /* Without the unused rest of the text: this is done for every request. */
@@ -38,10 +33,10 @@ static void verdict_copy(struct verdict *to, const struct verdict *from)
 	span_copy(span_of(from->text), to->text, sizeof(to->text));
 }
 
-static void verdict_of_decision(struct verdict *verdict, const struct decision *d, const char *rule)
+static void verdict_of_decision(struct verdict *verdict, const struct decision *d)
 {
 	verdict->action = d->action;
-	verdict->rule = rule;
+	memcpy(verdict->rule, d->rule, sizeof(verdict->rule));
 	memcpy(verdict->reference, d->reference, sizeof(verdict->reference));
 	span_copy(span_of(d->text), verdict->text, sizeof(verdict->text));
 }
@@ -89,7 +84,9 @@ static struct transaction *message_nameless(struct call *c)
 	char name[1 + sizeof(number)] = {0};
 	memcpy(name + 1, &number, sizeof(number));
 	transaction_key(&key, &e->conn[0].peer, span_make(name, sizeof(name)));
-	return transaction_open(e, &key, c->account, HOOK_NONE, c->now);
+	struct transaction *tx = transaction_open(e, &key, c->account, HOOK_NONE, c->now);
+	tx->is_nameless = true;
+	return tx;
 }
 
 /* The message of a request: the connection's own, one that another connection began, or a new one. */
@@ -114,6 +111,8 @@ static struct transaction *message_of(struct call *c, engine_conn id, struct tra
 		/* An account that owed nothing may have been forgotten and made anew meanwhile. */
 		tx->account = account_ref(c->account);
 		transaction_replan(e, tx);
+		/* One that came back from a lost connection is not where expiry looks first. */
+		transaction_lapse(e, tx, c->now);
 		return tx;
 	}
 	transaction_key(&key, &e->conn[id].peer, c->request->instance);
@@ -151,12 +150,14 @@ static bool decide_limit(struct call *c, const struct finding *finding, struct d
 	d->action = limit->action;
 	d->used = finding->used;
 	d->limit = limit->rate.n;
-	d->room_at = wall_of_mono(finding->room_at, c->now);
+	d->room_at = (wall_t){0};
+	if (finding->room_at.us != MONO_NEVER.us)
+		d->room_at = wall_of_mono(finding->room_at, c->now);
 	text_limit(d, c->e->plan->snapshot, finding->rule);
 	return is_first;
 }
 
-/* The message cannot go on at the stage that would have booked it: it gives back what it reserved. */
+/* The message cannot go on at the stage that books it, or after: it gets back what it paid. */
 static void refused(struct call *c)
 {
 	enum stage stage = c->pending.asked.stage;
@@ -164,6 +165,7 @@ static void refused(struct call *c)
 		return;
 	c->tx->is_refused = true;
 	transaction_release(c->e, c->tx, c->now);
+	transaction_refund(c->e, c->tx, c->now);
 }
 
 static void granted(struct call *c)
@@ -176,20 +178,35 @@ static void granted(struct call *c)
 		transaction_commit(c->e, c->tx, asked->recipients, c->now);
 }
 
-/* The charge port has no room although the rings here have: other servers used it up. */
+/*
+ * The charge port has no room although the rings here have: other servers used it up. Of the rules, the one
+ * with the least room here is the likeliest to be the one.
+ */
 static void refused_elsewhere(struct call *c)
 {
+	struct ticket *p = &c->pending;
 	const struct limits_plan *plan = c->e->plan;
+	const struct rings *rings = limits_rings(c->e->plan, c->account);
 	struct finding finding = {.room_at = MONO_NEVER};
-	for (size_t i = 0; i < plan->rules && !finding.rule; i++) {
-		if (plan->rule[i].config->mode == MODE_ENFORCE && !plan->rule[i].is_unlimited)
-			finding.rule = &plan->rule[i];
+	uint32_t least = UINT32_MAX;
+	for (size_t i = 0; i < plan->rules; i++) {
+		const struct config_limit *limit = plan->rule[i].config;
+		if (limit->mode != MODE_ENFORCE || plan->rule[i].is_unlimited)
+			continue;
+		uint32_t used = ring_used(plan, rings, plan->rule[i].ring, c->now.mono);
+		uint32_t room = limit->rate.n > used ? limit->rate.n - used : 0;
+		if (room < least)
+			finding = (struct finding){.rule = &plan->rule[i],
+				.used = limit->rate.n,
+				.room_at = MONO_NEVER};
+		least = room < least ? room : least;
 	}
 	if (!finding.rule)
 		return;
-	finding.used = finding.rule->config->rate.n;
-	(void)decide_limit(c, &finding, &c->pending.decision);
-	verdict_of_decision(&c->pending.verdict, &c->pending.decision, finding.rule->config->name);
+	if (c->request)
+		decision_fill(&p->decision, c->request, c->account, c->now);
+	p->is_first = decide_limit(c, &finding, &p->decision);
+	verdict_of_decision(&p->verdict, &p->decision);
 }
 
 /* The last step, whoever answered and whenever. The verdict is pending.verdict. */
@@ -209,43 +226,52 @@ static void conclude(struct call *c, enum charge_answer answer)
 	transaction_remember(c->tx, c->pending.asked.answer_id, verdict);
 }
 
-/* Everything but the charge: pending.verdict and what is to be charged if it accepts. */
+/* What an observe rule would have done is told, and changes nothing. */
+static void observe(struct call *c, const struct finding *finding)
+{
+	struct decision d;
+	decision_fill(&d, c->request, c->account, c->now);
+	bool is_first = decide_limit(c, finding, &d);
+	decision_publish(c->e, &d, is_first);
+	memcpy(c->pending.verdict.would, d.rule, sizeof(d.rule));
+}
+
+/* The strongest of a standing and the rules becomes pending.verdict; NULL: there is none. */
+static void choose(struct call *c, const struct standing *standing, const struct finding *acts)
+{
+	struct ticket *p = &c->pending;
+	enum action by_standing = standing ? c->e->plan->snapshot->suspension.action : ACTION_DUNNO;
+	bool is_limit = acts && action_rows[acts->rule->config->action].strength >
+					action_rows[by_standing].strength;
+	if (!is_limit && !standing)
+		return;
+	decision_fill(&p->decision, c->request, c->account, c->now);
+	if (is_limit)
+		p->is_first = decide_limit(c, acts, &p->decision);
+	else
+		p->is_first = decide_standing(c->e, c->tx, standing, &p->decision);
+	/* Postfix has the diversion already; a second one would say nothing new (semantics 16). */
+	if (!c->tx->is_diverted || !action_rows[p->decision.action].accepts)
+		verdict_of_decision(&p->verdict, &p->decision);
+}
+
+/* Everything but the charge: pending.verdict, and what is to be charged if it accepts. */
 static void judge_request(struct call *c)
 {
 	struct ticket *p = &c->pending;
 	const struct standing *standing = standing_of(c);
-	enum action by_standing = standing ? c->e->plan->snapshot->suspension.action : ACTION_DUNNO;
+	bool is_stopped = standing && !action_rows[c->e->plan->snapshot->suspension.action].accepts;
 	struct judgement j;
-	bool is_limit = false;
-	const char *would = "";
 	verdict_pass(&p->verdict);
-	j.would.rule = NULL;
-	j.items = 0;
-	if (action_rows[by_standing].accepts) {
-		judge(c->e->plan, c->account, p->asked.cost, c->now.mono, &j);
-		is_limit = j.acts.rule && action_rows[j.acts.rule->config->action].strength >
-						  action_rows[by_standing].strength;
-	}
-	if (j.would.rule) {
-		decision_fill(&p->decision, c->request, c->account, c->now);
-		bool is_first = decide_limit(c, &j.would, &p->decision);
-		decision_publish(c->e, &p->decision, is_first);
-		would = j.would.rule->config->name;
-	}
-	if (is_limit) {
-		decision_fill(&p->decision, c->request, c->account, c->now);
-		p->is_first = decide_limit(c, &j.acts, &p->decision);
-		verdict_of_decision(&p->verdict, &p->decision, j.acts.rule->config->name);
-	} else if (standing) {
-		decision_fill(&p->decision, c->request, c->account, c->now);
-		p->is_first = decide_standing(c->e, c->tx, standing, &p->decision);
-		verdict_of_decision(&p->verdict, &p->decision, RULE_SUSPENDED);
-	}
-	/* Postfix has the diversion already; a second one would say nothing new (semantics 16). */
-	if (c->tx->is_diverted && action_rows[p->verdict.action].accepts)
-		verdict_pass(&p->verdict);
-	p->verdict.would = would;
 	p->charge.n = 0;
+	if (is_stopped) {
+		choose(c, standing, NULL);
+		return;
+	}
+	judge(c->e->plan, c->account, p->asked.cost, c->now.mono, &j);
+	if (j.would.rule)
+		observe(c, &j.would);
+	choose(c, standing, j.acts.rule ? &j.acts : NULL);
 	if (!action_rows[p->verdict.action].accepts)
 		return;
 	p->charge.n = j.items;
@@ -330,7 +356,7 @@ static void answer_mail(struct call *c, struct verdict *ret)
 		return;
 	decision_fill(&d, c->request, c->account, c->now);
 	(void)decide_standing(c->e, &nobody, standing, &d);
-	verdict_of_decision(ret, &d, RULE_SUSPENDED);
+	verdict_of_decision(ret, &d);
 	decision_publish(c->e, &d, true);
 }
 
@@ -384,18 +410,19 @@ enum engine_result engine_begin(struct engine *e, engine_conn id, const struct r
 /* Past the deadline the rings here decide: they know this server's share. */
 static void judge_again(struct call *c)
 {
+	struct ticket *p = &c->pending;
 	struct judgement j;
-	judge(c->e->plan, c->account, c->pending.asked.cost, c->now.mono, &j);
+	judge(c->e->plan, c->account, p->asked.cost, c->now.mono, &j);
 	const struct limit_rule *rule = j.acts.rule;
 	if (rule && !action_rows[rule->config->action].accepts) {
-		c->e->charge->give_back(c->e->charge->ctx, &c->pending.charge, c->now);
-		c->pending.is_first = decide_limit(c, &j.acts, &c->pending.decision);
-		verdict_of_decision(&c->pending.verdict, &c->pending.decision, rule->config->name);
+		c->e->charge->cancel(c->e->charge->ctx, &p->charge, c->now);
+		p->is_first = decide_limit(c, &j.acts, &p->decision);
+		verdict_of_decision(&p->verdict, &p->decision);
 		return;
 	}
-	c->pending.charge.plan = c->e->plan;
-	c->pending.charge.n = j.items;
-	memcpy(c->pending.charge.item, j.item, j.items * sizeof(j.item[0]));
+	p->charge.plan = c->e->plan;
+	p->charge.n = j.items;
+	memcpy(p->charge.item, j.item, j.items * sizeof(j.item[0]));
 }
 
 /* Ends a ticket's wait. False when its connection has gone. */
@@ -409,13 +436,15 @@ static bool ticket_conclude(
 	if (is_lost || !c.tx) {
 		/* Nobody will act on it. A timed-out one may have been charged all the same. */
 		if (answer != CHARGE_REFUSED)
-			e->charge->give_back(e->charge->ctx, &ticket->charge, now);
+			e->charge->cancel(e->charge->ctx, &ticket->charge, now);
 		return !is_lost;
 	}
 	if (answer == CHARGE_TIMEOUT)
 		judge_again(&c);
 	conclude(&c, answer);
 	ticket->verdict = c.pending.verdict;
+	if (c.tx->is_nameless)
+		transaction_end(e, c.tx, now);
 	return true;
 }
 

@@ -6,7 +6,7 @@
  *	flow.c         one request from question to verdict; late answers
  *	transaction.c  a message: found by (peer, instance), its answers, reservations, end
  *	stage.c        at which stage a message counts for good, by where Postfix asks
- *	judge.c        standing and limits -> what a request should get
+ *	judge.c        what the limits say to a request
  *	text.c         the words of a verdict
  *	ticket.c       requests that wait for the charge port
  *	effect.c       decisions remembered, effects queued
@@ -30,7 +30,7 @@ struct hook {
 	bool warned;
 };
 
-/* More places than any Postfix has ports; what comes after them shares the last one's fate: RCPT. */
+/* More places than any Postfix has ports; messages from others are booked at RCPT. */
 #define HOOKS_MAX     64
 #define HOOK_MISS_MAX 100 /* semantics 9 */
 #define HOOK_NONE     UINT32_MAX
@@ -44,11 +44,16 @@ void hook_ended(struct engine *e, uint32_t hook, bool committed);
 
 /* ---- transaction.c ---- */
 
+/* A verdict of a message: its answers by one rule share it, since they say the same. */
+struct kept {
+	struct kept *next;
+	struct verdict verdict;
+};
+
 /* What (stage, recipient) was answered. */
 struct answer {
 	uint64_t id;
-	struct verdict
-		*verdict; /* NULL: a plain pass; else owned, with its rule's name behind it */
+	const struct verdict *verdict; /* of a kept one; NULL: a plain pass */
 };
 
 /* More than any smtpd_recipient_limit in use; recipients beyond are judged afresh each time. */
@@ -65,15 +70,20 @@ struct transaction {
 	uint32_t hook;
 	uint32_t accepted; /* recipients that may go on */
 	enum stage commit_at;
-	bool is_pinning;  /* holds the account in memory */
-	bool is_booked;   /* committed, or booked as it came (commit_at RCPT) */
-	bool is_diverted; /* got HOLD or the like: later requests of it pass */
-	bool is_refused;  /* at its commit stage: it is no miss of the hook */
-	struct named {    /* its last decision: [0] enforced, [1] observed */
+	bool is_pinning;   /* holds the account in memory */
+	bool is_nameless;  /* without instance: ends with its one request */
+	bool is_booked;    /* charges are booked as they come: commit_at is RCPT, or has passed */
+	bool is_committed; /* what was reserved was booked, at committed */
+	bool is_diverted;  /* got HOLD or the like: later requests of it pass */
+	bool is_refused;   /* at its commit stage: it is no miss of the hook */
+	mono_t committed;
+	struct named { /* its last decision: [0] enforced, [1] observed */
 		char reference[REFERENCE_SIZE];
-		char rule[64];
+		char rule[RULE_SIZE];
 	} named[2];
-	uint32_t *reserved; /* for each ring of the plan; NULL until something is */
+	/* Reserved, or booked by the commit, for each ring of the plan; NULL: nothing yet. */
+	uint32_t *amount;
+	struct kept *kept;
 	uint32_t answers_n, answers_size;
 	struct answer few[ANSWERS_FEW];
 	struct answer *answers; /* few, or a longer array of its own */
@@ -88,7 +98,7 @@ struct transaction_key {
 
 /* The table's drop: gives back what is reserved, frees what the message owns. */
 void transaction_drop(void *ctx, void *entry, bool evicted);
-/* Finds it among all, or NULL; an instance is cut at 256 bytes. */
+/* The key of a message; an instance is cut at 256 bytes. */
 void transaction_key(struct transaction_key *ret, const struct ip *peer, struct span instance);
 struct transaction *transaction_open(struct engine *e, const struct transaction_key *key,
 	struct account *account, uint32_t hook, struct now now);
@@ -103,8 +113,11 @@ void transaction_charge(
 	struct engine *e, struct transaction *tx, const struct charge *charge, struct now now);
 /* Books what is reserved, for count recipients; what was reserved beyond is given back. */
 void transaction_commit(struct engine *e, struct transaction *tx, uint32_t count, struct now now);
-/* Gives back what is reserved; a later commit is checked anew. */
+/* Gives back what is reserved, or what the commit booked; a later commit is checked anew. */
 void transaction_release(struct engine *e, struct transaction *tx, struct now now);
+void transaction_refund(struct engine *e, struct transaction *tx, struct now now);
+/* Gives back a reservation that is older than reserve_max (semantics 10). */
+void transaction_lapse(struct engine *e, struct transaction *tx, struct now now);
 /* The message is over: committed, or given up. tx is gone afterwards. */
 void transaction_end(struct engine *e, struct transaction *tx, struct now now);
 
@@ -177,16 +190,16 @@ struct ticket *ticket_find(struct engine *e, uint64_t id);
 /* ---- effect.c ---- */
 
 #define DECISIONS_MAX 4096 /* in memory; about 6 MB when all are used */
-#define EFFECTS_MAX   1024
+#define EFFECTS_MAX   1024 /* decisions and notes that wait; replies are as many as connections */
 #define KEEP_SLOTS    4096
 #define KEEP_A_MINUTE 60 /* decisions of one account that go to the store in a minute */
 
 struct queued {
-	int kind;
-	bool keep;
-	engine_conn conn;
-	uint64_t decision; /* its number */
-	void *owned;       /* verdict or note, freed after it was fetched */
+	struct queued *next;
+	struct effect effect; /* decision is found by number when it is fetched */
+	uint64_t decision;
+	struct verdict verdict; /* REPLY */
+	char note[300];         /* NOTE */
 };
 
 struct keep_slot {
@@ -205,6 +218,9 @@ void effect_reply(struct engine *e, engine_conn conn, const struct verdict *verd
 void effect_note(struct engine *e, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- flow.c ---- */
+
+/* The reason in a word where it is no limit's name. */
+#define RULE_SUSPENDED "suspended"
 
 /* Decides locally what has waited too long (or all of it), as effects. */
 void tickets_expire(struct engine *e, struct now now, bool all);
@@ -232,7 +248,7 @@ struct engine {
 	struct table *transactions;
 	struct table *tickets;
 	struct conn *conn; /* [0] is no connection */
-	uint32_t conns, conns_used;
+	uint32_t conns;
 	engine_conn conn_free;
 	uint64_t next_charge;
 	uint64_t next_nameless; /* requests without instance */
@@ -242,9 +258,9 @@ struct engine {
 	struct decision *decision; /* a ring of DECISIONS_MAX, allocated at the first one */
 	uint64_t decisions;        /* ever made */
 	uint64_t references;       /* ever given out */
-	struct queued queue[EFFECTS_MAX];
-	uint32_t queue_head, queue_n;
-	void *fetched; /* what the last effect pointed to */
+	struct queued *queue, **queue_end;
+	uint32_t queue_n;
+	struct queued *fetched; /* what the last effect points to */
 	struct keep_slot keep[KEEP_SLOTS];
 };
 

@@ -30,7 +30,7 @@ void text_limit(struct decision *d, const struct config *config, const struct li
 	char window[DURATION_TEXT_SIZE], room[WALL_TEXT_SIZE], account[sizeof(d->account)];
 	const char *code = code_of(d->action);
 	const struct config_limit *limit = rule->config;
-	bool is_known = d->room_at.us != WALL_NEVER.us;
+	bool is_known = d->room_at.us != 0;
 	shown_account(d, account);
 	int n = snprintf(d->text, sizeof(d->text),
 		"%s%sSending limit %s reached: %u of %u %s in %s used by %.64s; room returns "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Requests that wait for the charge port. What an answer means is decided in engine.c. */
+/* Requests that wait for the charge port. What an answer means is decided in flow.c. */
 #include "internal.h"
 
 static struct span id_key(const uint64_t *id)

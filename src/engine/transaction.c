@@ -43,11 +43,13 @@ void transaction_drop(void *ctx, void *entry, bool evicted)
 	struct transaction *tx = entry;
 	(void)evicted;
 	transaction_release(e, tx, e->now);
-	for (uint32_t i = 0; i < tx->answers_n; i++)
-		free(tx->answers[i].verdict);
+	for (struct kept *kept; (kept = tx->kept);) {
+		tx->kept = kept->next;
+		free(kept);
+	}
 	if (tx->answers != tx->few)
 		free(tx->answers);
-	free(tx->reserved);
+	free(tx->amount);
 	limits_plan_unref(tx->plan);
 }
 
@@ -63,20 +65,22 @@ const struct answer *transaction_answer(const struct transaction *tx, uint64_t i
 	return NULL;
 }
 
-/* A copy that outlives the plan: the rule's name stands in the same block, behind the verdict. */
-static struct verdict *verdict_keep(const struct verdict *verdict)
+/* The message's own copy; one for all recipients that one rule refused. */
+static const struct verdict *verdict_keep(struct transaction *tx, const struct verdict *verdict)
 {
-	if (verdict->action == ACTION_DUNNO && !verdict->rule[0] && !verdict->would[0])
+	if (verdict->action == ACTION_DUNNO && !verdict->would[0])
 		return NULL;
-	size_t rule_n = strlen(verdict->rule) + 1, would_n = strlen(verdict->would) + 1;
-	struct verdict *kept = xmalloc(sizeof(*kept) + rule_n + would_n);
-	char *names = (char *)(kept + 1);
-	*kept = *verdict;
-	memcpy(names, verdict->rule, rule_n);
-	memcpy(names + rule_n, verdict->would, would_n);
-	kept->rule = names;
-	kept->would = names + rule_n;
-	return kept;
+	struct kept *kept = tx->kept;
+	while (kept && (kept->verdict.action != verdict->action ||
+			       strcmp(kept->verdict.rule, verdict->rule) != 0 ||
+			       strcmp(kept->verdict.would, verdict->would) != 0))
+		kept = kept->next;
+	if (!kept) {
+		kept = xmalloc(sizeof(*kept));
+		*kept = (struct kept){.next = tx->kept, .verdict = *verdict};
+		tx->kept = kept;
+	}
+	return &kept->verdict;
 }
 
 void transaction_remember(struct transaction *tx, uint64_t id, const struct verdict *verdict)
@@ -91,7 +95,8 @@ void transaction_remember(struct transaction *tx, uint64_t id, const struct verd
 		if (few)
 			memcpy(tx->answers, few, sizeof(tx->few));
 	}
-	tx->answers[tx->answers_n++] = (struct answer){.id = id, .verdict = verdict_keep(verdict)};
+	tx->answers[tx->answers_n++] =
+		(struct answer){.id = id, .verdict = verdict_keep(tx, verdict)};
 }
 
 /* ---- charges ---- */
@@ -134,25 +139,30 @@ void transaction_charge(
 	transaction_replan(e, tx);
 	if (!tx->is_booked && charge->n) {
 		pin(e, tx, true);
-		if (!tx->reserved)
-			tx->reserved = xcalloc(tx->plan->rings, sizeof(*tx->reserved));
+		if (!tx->amount)
+			tx->amount = xcalloc(tx->plan->rings, sizeof(*tx->amount));
+		/* One that lapsed begins to reserve anew, for as long as any. */
+		if (tx->node.list == TRANSACTION_LAPSED) {
+			tx->opened = now.mono;
+			table_move(e->transactions, tx, TRANSACTION_OPEN);
+		}
 	}
 	for (unsigned i = 0; i < charge->n; i++) {
 		const struct charge_item *item = &charge->item[i];
 		if (!ring_place(e, tx, charge->plan, item->ring, &at))
 			continue;
 		if (tx->is_booked) {
-			(void)ring_book(e->plan, at.rings, at.ring, item->amount, now.mono);
+			ring_book(e->plan, at.rings, at.ring, item->amount, now.mono);
 			continue;
 		}
 		ring_reserve(e->plan, at.rings, at.ring, item->amount);
-		tx->reserved[at.ring] += item->amount;
+		tx->amount[at.ring] += item->amount;
 	}
 	metric_add(METRIC_CHARGES, 1);
 }
 
 /* Tells the charge port what of a message was not used after all. */
-static void give_back(
+static void refund_at_port(
 	struct engine *e, const struct transaction *tx, struct charge *charge, struct now now)
 {
 	struct account *account = account_get(e->accounts, tx->account);
@@ -161,8 +171,13 @@ static void give_back(
 	charge->id = ++e->next_charge;
 	charge->account = table_key(account);
 	charge->plan = tx->plan;
-	e->charge->give_back(e->charge->ctx, charge, now);
+	e->charge->refund(e->charge->ctx, charge, now);
 	metric_add(METRIC_REFUNDS, 1);
+}
+
+static void charge_add(struct charge *charge, uint32_t ring, uint32_t amount)
+{
+	charge->item[charge->n++] = (struct charge_item){.ring = ring, .amount = amount};
 }
 
 void transaction_commit(struct engine *e, struct transaction *tx, uint32_t count, struct now now)
@@ -172,57 +187,86 @@ void transaction_commit(struct engine *e, struct transaction *tx, uint32_t count
 	unused.n = 0;
 	if (tx->is_booked)
 		return;
-	tx->is_booked = true;
-	for (uint32_t i = 0; tx->reserved && i < tx->plan->rings; i++) {
-		uint32_t amount = tx->reserved[i];
-		tx->reserved[i] = 0;
-		if (amount == 0 || !ring_place(e, tx, tx->plan, i, &at))
+	tx->is_booked = tx->is_committed = true;
+	tx->committed = now.mono;
+	if (count && count < tx->accepted)
+		tx->accepted = count;
+	for (uint32_t i = 0; tx->amount && i < tx->plan->rings; i++) {
+		uint32_t reserved = tx->amount[i];
+		bool is_counted = tx->plan->ring[i].unit == UNIT_RECIPIENTS && count;
+		if (reserved == 0 || !ring_place(e, tx, tx->plan, i, &at))
 			continue;
-		ring_unreserve(e->plan, at.rings, at.ring, amount);
-		if (tx->plan->ring[i].unit == UNIT_RECIPIENTS && count && count < amount) {
-			unused.item[unused.n++] =
-				(struct charge_item){.ring = i, .amount = amount - count};
-			amount = count;
+		if (is_counted && count < reserved) {
+			charge_add(&unused, i, reserved - count);
+			tx->amount[i] = count;
 		}
-		(void)ring_book(e->plan, at.rings, at.ring, amount, now.mono);
+		ring_unreserve(e->plan, at.rings, at.ring, reserved);
+		ring_book(e->plan, at.rings, at.ring, tx->amount[i], now.mono);
 	}
-	give_back(e, tx, &unused, now);
+	refund_at_port(e, tx, &unused, now);
 	pin(e, tx, false);
 }
 
-void transaction_release(struct engine *e, struct transaction *tx, struct now now)
+/* Takes everything back that tx->amount speaks of. */
+static void give_back(struct engine *e, struct transaction *tx, struct now now)
 {
 	struct ring_place at;
 	struct charge unused;
 	unused.n = 0;
+	for (uint32_t i = 0; tx->amount && i < tx->plan->rings; i++) {
+		uint32_t amount = tx->amount[i];
+		tx->amount[i] = 0;
+		if (amount == 0)
+			continue;
+		charge_add(&unused, i, amount);
+		if (!ring_place(e, tx, tx->plan, i, &at))
+			continue;
+		if (tx->is_committed)
+			ring_refund(e->plan, at.rings, at.ring, amount, tx->committed);
+		else
+			ring_unreserve(e->plan, at.rings, at.ring, amount);
+	}
+	refund_at_port(e, tx, &unused, now);
+	tx->accepted = 0;
+}
+
+void transaction_release(struct engine *e, struct transaction *tx, struct now now)
+{
 	if (tx->is_booked)
 		return;
-	for (uint32_t i = 0; tx->reserved && i < tx->plan->rings; i++) {
-		if (tx->reserved[i] == 0)
-			continue;
-		unused.item[unused.n++] =
-			(struct charge_item){.ring = i, .amount = tx->reserved[i]};
-		if (ring_place(e, tx, tx->plan, i, &at))
-			ring_unreserve(e->plan, at.rings, at.ring, tx->reserved[i]);
-		tx->reserved[i] = 0;
-	}
-	give_back(e, tx, &unused, now);
+	give_back(e, tx, now);
 	pin(e, tx, false);
-	tx->accepted = 0;
+}
+
+void transaction_refund(struct engine *e, struct transaction *tx, struct now now)
+{
+	if (!tx->is_committed)
+		return;
+	give_back(e, tx, now);
+	tx->is_booked = tx->is_committed = false;
+}
+
+void transaction_lapse(struct engine *e, struct transaction *tx, struct now now)
+{
+	int64_t age_us = now.mono.us - tx->opened.us;
+	if (tx->is_booked || !tx->accepted || age_us < e->plan->snapshot->reserve_max_us)
+		return;
+	metric_add(METRIC_RESERVATIONS_LAPSED, 1);
+	transaction_release(e, tx, now);
 }
 
 void transaction_replan(struct engine *e, struct transaction *tx)
 {
 	if (tx->plan == e->plan)
 		return;
-	uint32_t *reserved = tx->reserved ? xcalloc(e->plan->rings, sizeof(*reserved)) : NULL;
-	for (uint32_t i = 0; reserved && i < tx->plan->rings; i++) {
+	uint32_t *amount = tx->amount ? xcalloc(e->plan->rings, sizeof(*amount)) : NULL;
+	for (uint32_t i = 0; amount && i < tx->plan->rings; i++) {
 		uint32_t ring = limits_find_ring(e->plan, &tx->plan->ring[i]);
 		if (ring != RING_NONE)
-			reserved[ring] = tx->reserved[i];
+			amount[ring] = tx->amount[i];
 	}
-	free(tx->reserved);
-	tx->reserved = reserved;
+	free(tx->amount);
+	tx->amount = amount;
 	limits_plan_unref(tx->plan);
 	tx->plan = limits_plan_ref(e->plan);
 }

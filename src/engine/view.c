@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define TOP_SLICE 2000 /* accounts a step: well under a millisecond */
+#define TOP_SLICE 2000 /* places of the table a step: well under a millisecond */
 
 /* An account that is known may have rings of an older plan: those are laid out anew, as at a request. */
 static const struct rings *rings_of(struct engine *e, struct account *account)
@@ -34,11 +34,11 @@ static void view_next(struct engine *e, struct engine_account_view *view, struct
 	const struct config *config = e->plan->snapshot;
 	struct decision d = {.action = ACTION_DUNNO};
 	span_copy(span_make(view->name.key, view->name.n), d.account, sizeof(d.account));
-	view->next = (struct verdict){.rule = "", .would = ""};
+	view->next = (struct verdict){.action = ACTION_DUNNO};
 	if (view->standing) {
 		d.action = config->suspension.action;
 		text_standing(&d, config, view->standing);
-		view->next.rule = "suspended";
+		span_copy(SPAN(RULE_SUSPENDED), view->next.rule, sizeof(view->next.rule));
 	}
 	for (size_t i = 0; i < view->limits; i++) {
 		const struct engine_limit_view *limit = &view->limit[i];
@@ -49,9 +49,11 @@ static void view_next(struct engine *e, struct engine_account_view *view, struct
 		d.action = limit->config->action;
 		d.used = limit->used;
 		d.limit = limit->config->rate.n;
-		d.room_at = wall_of_mono(limit->room_at, now);
+		d.room_at = (wall_t){0};
+		if (limit->room_at.us != MONO_NEVER.us)
+			d.room_at = wall_of_mono(limit->room_at, now);
 		text_limit(&d, config, &e->plan->rule[i]);
-		view->next.rule = limit->config->name;
+		span_copy(span_of(limit->config->name), view->next.rule, sizeof(view->next.rule));
 	}
 	view->next.action = d.action;
 	memcpy(view->next.text, d.text, sizeof(view->next.text));
@@ -129,10 +131,9 @@ bool engine_top_step(struct engine *e, struct engine_top *top, struct now now)
 	uint32_t ring = widest_ring(e->plan, top->unit);
 	if (ring == RING_NONE)
 		return true;
-	for (int i = 0; i < TOP_SLICE; i++) {
-		struct account *account = accounts_next(e->accounts, &top->cursor);
-		if (!account)
-			return true;
+	size_t places = TOP_SLICE;
+	struct account *account;
+	while ((account = accounts_next(e->accounts, &top->cursor, &places))) {
 		const struct rings *rings = limits_rings_peek(e->plan, account);
 		struct engine_top_row row = {
 			.account = account_ref(account),
@@ -143,7 +144,7 @@ bool engine_top_step(struct engine *e, struct engine_top *top, struct now now)
 		if (row.used || row.suspended)
 			top_insert(top, &row);
 	}
-	return false;
+	return places > 0;
 }
 
 struct span engine_account_key(struct engine *e, struct table_ref ref)
@@ -158,6 +159,5 @@ void engine_figures(const struct engine *e, struct engine_figures *ret)
 	ret->messages = 0;
 	for (unsigned i = 0; i < TRANSACTION_LISTS; i++)
 		ret->messages += table_count(e->transactions, i);
-	ret->connections = e->conns_used;
 	ret->tickets = table_count(e->tickets, 0);
 }

@@ -54,13 +54,28 @@ static void watch(struct conn *conn, short what)
 		log_event(LEVEL_ERROR, "event_add", F_STR("error", strerror(errno)));
 }
 
+/*
+ * Comes back without waiting for the socket. By a timer: event_active() from within a callback
+ * keeps libevent from looking at anything else.
+ */
+static void come_back(struct conn *conn)
+{
+	watch(conn, 0);
+	if (event_add(&conn->again, &(struct timeval){0}) != 0)
+		log_event(LEVEL_ERROR, "event_add", F_STR("error", strerror(errno)));
+}
+
 void conn_open(struct policy_server *s, struct listener *listener, int fd, const struct ip *peer,
 	struct now now)
 {
 	struct span address = span_of(listener->address);
 	struct conn *conn = xcalloc(1, sizeof(*conn));
 	conn->server = s;
+	conn->listener = listener;
 	conn->fd = fd;
+	conn->has_peer = peer != NULL;
+	if (peer)
+		conn->peer = *peer;
 	conn->id = engine_conn_open(s->engine, address, peer);
 	if (conn->id >= s->by_id_n) {
 		size_t n = (size_t)conn->id * 2;
@@ -74,6 +89,7 @@ void conn_open(struct policy_server *s, struct listener *listener, int fd, const
 	metric_add(METRIC_CONNECTIONS_TOTAL, 1);
 	metric_set(METRIC_CONNECTIONS, s->conns);
 	event_assign(&conn->event, s->base, fd, 0, on_event, conn);
+	evtimer_assign(&conn->again, s->base, on_event, conn);
 	watch(conn, EV_READ);
 	if (s->hooks.opened)
 		s->hooks.opened(s->hooks.ctx, conn->id, address, peer, now);
@@ -84,6 +100,7 @@ void conn_close(struct conn *conn, struct now now)
 	struct policy_server *s = conn->server;
 	not_late(conn);
 	event_del(&conn->event);
+	event_del(&conn->again);
 	close(conn->fd);
 	engine_conn_close(s->engine, conn->id, now);
 	if (s->hooks.closed)
@@ -97,14 +114,16 @@ void conn_close(struct conn *conn, struct now now)
 	free(conn);
 }
 
-/* SMTPD_POLICY_README: no reply, one warning, hang up. */
-static void conn_reject(struct conn *conn, const char *why, struct now now)
+void conn_reject(struct conn *conn, const char *why, struct now now)
 {
 	struct policy_server *s = conn->server;
+	char peer[IP_TEXT_SIZE];
 	uint64_t missed;
 	metric_add(METRIC_REQUESTS_BAD, 1);
 	if (log_may(&s->bad_warning, now.mono.us / SECOND_US, WARN_EVERY_S, &missed))
 		log_event(LEVEL_WARNING, "connection closed", F_STR("why", why),
+			F_STR("listener", conn->listener->address),
+			F_STR("peer", conn->has_peer ? ip_format(&conn->peer, peer) : "local"),
 			F_INT("not_told", missed));
 	conn_close(conn, now);
 }
@@ -233,6 +252,7 @@ static bool rest_answer(struct conn *conn, struct now now)
 {
 	struct errbuf err;
 	struct span rest = span_make(conn->rest, conn->rest_n);
+	conn->has_more = false;
 	switch (request_scan(rest, &conn->scan, &err)) {
 	case REQUEST_MORE:
 		now_late(conn, now);
@@ -303,10 +323,11 @@ static void conn_settle(struct conn *conn, struct now now)
 		conn_close(conn, now);
 		return;
 	}
-	watch(conn, EV_READ);
-	/* More whole requests than one wake-up's share: come back without waiting for the socket. */
+	/* More whole requests than one wake-up's share: first the others have their turn. */
 	if (conn->has_more)
-		event_active(&conn->event, EV_READ, 0);
+		come_back(conn);
+	else
+		watch(conn, EV_READ);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -347,10 +368,15 @@ void conn_answer(struct conn *conn, const struct verdict *verdict, struct now no
 
 void conn_drain(struct conn *conn, struct now now)
 {
-	bool got = true;
-	for (int i = 0; i < DRAIN_READS && (got || conn->has_more) && !conn->out_n; i++) {
+	const struct policy_server_hooks *hooks = &conn->server->hooks;
+	bool may_read = !conn->out_n && !conn->is_waiting, got;
+	for (int i = 0; i < DRAIN_READS && may_read; i++) {
 		if (!conn_receive(conn, now, &got))
 			return;
+		may_read = (got || conn->has_more) && !conn->out_n && !conn->is_waiting;
+		/* At once: what the engine wants done is a bounded queue. */
+		if (may_read && hooks->after)
+			hooks->after(hooks->ctx, now);
 	}
 	conn_close(conn, now);
 }

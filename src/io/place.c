@@ -139,21 +139,37 @@ static int group_give(const struct place_setup *setup, const char *path, struct 
 			r ? strerror(r) : "");
 		return -ENOENT;
 	}
-	if (chown(path, (uid_t)-1, gid) != 0)
+	/* Never through a link: in a directory of another user root would give away what it points at. */
+	if (lchown(path, (uid_t)-1, gid) != 0)
 		return errno_tell(path, "cannot give it its group", err);
 	return 0;
 }
 
-/* Permissions come before listen(): until then nobody gets in, whatever the umask left open. */
+/*
+ * The file is made with its mode, since by its path it might be another one a moment later. A
+ * socket's own mode is 0777, so that the umask alone decides; it lets through no more than that,
+ * for whatever another thread makes meanwhile.
+ */
+static int unix_bind(int fd, mode_t mode, const union address *address)
+{
+	mode_t before = umask(~mode & 0777);
+	int r = bind(fd, &address->any, sizeof(address->un)) == 0 ? 0 : -errno;
+	(void)umask(before);
+	return r;
+}
+
+/* The group comes before listen(): until then nobody gets in. */
 static int unix_listen(
 	int fd, const struct place_setup *setup, const union address *address, struct errbuf *err)
 {
 	const char *path = address->un.sun_path;
-	if (bind(fd, &address->any, sizeof(address->un)) != 0)
-		return errno_tell(path, "cannot make the socket; does its directory exist?", err);
-	int r = group_give(setup, path, err);
-	if (r == 0 && chmod(path, (mode_t)setup->mode) != 0)
-		r = errno_tell(path, "cannot set its mode", err);
+	int r = unix_bind(fd, (mode_t)setup->mode, address);
+	if (r != 0) {
+		err_set(err, "%s: cannot make the socket; does its directory exist?: %s", path,
+			strerror(-r));
+		return r;
+	}
+	r = group_give(setup, path, err);
 	if (r == 0 && listen(fd, setup->backlog) != 0)
 		r = errno_tell(path, "listen", err);
 	if (r != 0)

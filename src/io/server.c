@@ -19,7 +19,6 @@
 #define BACKLOG            4096 /* every smtpd may connect at once after a restart */
 #define WARN_EVERY_S       10
 #define ACCEPT_PAUSE_US    100000
-#define IDLE_CANDIDATES    64  /* looked at before a newcomer is turned away */
 #define DESCRIPTORS_BESIDE 128 /* store, control, log, libevent */
 
 /* ---- accepting ---- */
@@ -27,8 +26,9 @@
 /* Closes the connection that has been idle longest. False: none is idle. */
 static bool drop_idlest(struct policy_server *s, struct now now)
 {
-	struct conn *conn = TAILQ_FIRST(&s->all);
-	for (int i = 0; conn && i < IDLE_CANDIDATES; i++, conn = TAILQ_NEXT(conn, all)) {
+	struct conn *conn;
+	TAILQ_FOREACH(conn, &s->all, all)
+	{
 		if (conn_is_idle(conn)) {
 			metric_add(METRIC_CONNECTIONS_CAPPED, 1);
 			conn_close(conn, now);
@@ -169,16 +169,22 @@ static int listener_open(
 	return 0;
 }
 
-static void raise_descriptors(size_t wanted)
+/* The connections there may be: fewer where descriptors are few, so that policyctl always gets in. */
+static size_t conns_allowed(size_t conns_max)
 {
 	struct rlimit limit;
+	size_t wanted = conns_max + DESCRIPTORS_BESIDE;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-		return;
+		return conns_max;
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < wanted)
 		log_event(LEVEL_WARNING, "few descriptors", F_INT("allowed", limit.rlim_cur),
 			F_INT("wanted", wanted), F_STR("remedy", "raise LimitNOFILE or ulimit -n"));
+	if (limit.rlim_cur >= wanted)
+		return conns_max;
+	return limit.rlim_cur > 2 * DESCRIPTORS_BESIDE ? limit.rlim_cur - DESCRIPTORS_BESIDE
+						       : limit.rlim_cur / 2;
 }
 
 int policy_server_new(struct event_base *base, struct engine *engine,
@@ -189,12 +195,11 @@ int policy_server_new(struct event_base *base, struct engine *engine,
 	s->base = base;
 	s->engine = engine;
 	s->hooks = *hooks;
-	s->conns_max = config->connections_max;
+	s->conns_max = conns_allowed(config->connections_max);
 	s->listener = xcalloc(config->listen_n, sizeof(*s->listener));
 	s->resume = evtimer_new(base, on_resume, s);
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->late);
-	raise_descriptors(s->conns_max + DESCRIPTORS_BESIDE);
 	for (size_t i = 0; i < config->listen_n; i++) {
 		int r = listener_open(s, &config->listen[i], err);
 		if (r != 0) {
@@ -217,16 +222,9 @@ void policy_server_tick(struct policy_server *s, struct now now)
 {
 	int64_t deadline_us = engine_config(s->engine)->request_deadline_us;
 	struct conn *conn;
-	while ((conn = TAILQ_FIRST(&s->late)) && now.mono.us - conn->late_since.us >= deadline_us) {
-		metric_add(METRIC_REQUESTS_BAD, 1);
-		uint64_t missed;
-		if (log_may(&s->bad_warning, now.mono.us / SECOND_US, WARN_EVERY_S, &missed))
-			log_event(LEVEL_WARNING, "connection closed",
-				F_STR("why", conn->out_n ? "its replies are not read"
-							 : "a request does not end"),
-				F_INT("not_told", missed));
-		conn_close(conn, now);
-	}
+	while ((conn = TAILQ_FIRST(&s->late)) && now.mono.us - conn->late_since.us >= deadline_us)
+		conn_reject(conn,
+			conn->out_n ? "its replies are not read" : "a request does not end", now);
 }
 
 void policy_server_drain(struct policy_server *s, struct now now)
@@ -240,10 +238,11 @@ void policy_server_drain(struct policy_server *s, struct now now)
 			;
 	}
 	event_del(s->resume);
-	while ((conn = TAILQ_FIRST(&s->all)))
+	while ((conn = TAILQ_FIRST(&s->all))) {
 		conn_drain(conn, now);
-	if (s->hooks.after)
-		s->hooks.after(s->hooks.ctx, now);
+		if (s->hooks.after)
+			s->hooks.after(s->hooks.ctx, now);
+	}
 }
 
 void policy_server_free(struct policy_server *s)

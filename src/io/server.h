@@ -24,8 +24,12 @@
 
 struct conn {
 	struct policy_server *server;
+	const struct listener *listener;
 	struct event event;
+	struct event again; /* has_more: back without waiting for the socket */
 	int fd;
+	bool has_peer; /* not over a unix socket */
+	struct ip peer;
 	engine_conn id;
 	TAILQ_ENTRY(conn) all, late;
 	mono_t late_since;
@@ -71,6 +75,8 @@ struct policy_server {
 void conn_open(struct policy_server *s, struct listener *listener, int fd, const struct ip *peer,
 	struct now now);
 void conn_close(struct conn *conn, struct now now);
+/* SMTPD_POLICY_README: no reply, one warning, hang up. */
+void conn_reject(struct conn *conn, const char *why, struct now now);
 /* Nothing half done, and nothing in its socket's buffer. */
 bool conn_is_idle(const struct conn *conn);
 void conn_answer(struct conn *conn, const struct verdict *verdict, struct now now);

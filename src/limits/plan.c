@@ -58,12 +58,24 @@ static uint32_t plan_ring(struct limits_plan *plan, const struct config_limit *l
 	return (uint32_t)plan->rings++;
 }
 
-static void plan_offsets(struct limits_plan *plan)
+uint32_t limits_find_ring(const struct limits_plan *plan, const struct ring_shape *shape)
+{
+	for (uint32_t i = 0; i < plan->rings; i++) {
+		if (shape_same(&plan->ring[i], shape))
+			return i;
+	}
+	return RING_NONE;
+}
+
+static void plan_offsets(struct limits_plan *plan, const struct limits_plan *before)
 {
 	uint32_t at = 0;
 	for (size_t i = 0; i < plan->rings; i++) {
 		struct ring_shape *shape = &plan->ring[i];
+		uint32_t was = before ? limits_find_ring(before, shape) : RING_NONE;
 		shape->cell_bytes = cell_bytes_for(shape->largest);
+		if (was != RING_NONE && before->ring[was].cell_bytes > shape->cell_bytes)
+			shape->cell_bytes = before->ring[was].cell_bytes;
 		shape->offset = at;
 		at += (uint32_t)sizeof(struct ring_head) + (shape->buckets + 1) * shape->cell_bytes;
 		at = (at + 3) & ~3u;
@@ -71,7 +83,7 @@ static void plan_offsets(struct limits_plan *plan)
 	plan->block_bytes = (uint32_t)sizeof(struct rings) + at;
 }
 
-struct limits_plan *limits_plan_new(struct config *config)
+struct limits_plan *limits_plan_new(struct config *config, const struct limits_plan *before)
 {
 	struct limits_plan *plan = xcalloc(1, sizeof(*plan));
 	plan->refs = 1;
@@ -86,7 +98,7 @@ struct limits_plan *limits_plan_new(struct config *config)
 		if (!rule->is_unlimited)
 			rule->ring = plan_ring(plan, limit);
 	}
-	plan_offsets(plan);
+	plan_offsets(plan, before);
 	return plan;
 }
 
@@ -104,15 +116,6 @@ void limits_plan_unref(struct limits_plan *plan)
 	free(plan->ring);
 	config_unref(plan->snapshot);
 	free(plan);
-}
-
-uint32_t limits_find_ring(const struct limits_plan *plan, const struct ring_shape *shape)
-{
-	for (uint32_t i = 0; i < plan->rings; i++) {
-		if (shape_same(&plan->ring[i], shape))
-			return i;
-	}
-	return RING_NONE;
 }
 
 static void ring_copy(const struct ring_shape *to_shape, struct ring_head *to,
@@ -166,12 +169,6 @@ const struct rings *limits_rings_peek(const struct limits_plan *plan, const stru
 	return rings && rings->plan == plan ? rings : NULL;
 }
 
-static size_t rings_bytes(const void *part)
-{
-	const struct rings *rings = part;
-	return rings->plan->block_bytes;
-}
-
 static bool rings_are_idle(const void *part, mono_t mono)
 {
 	const struct rings *rings = part;
@@ -186,6 +183,5 @@ static bool rings_are_idle(const void *part, mono_t mono)
 const struct account_part_row limits_part = {
 	.name = "rings",
 	.free = rings_free,
-	.bytes = rings_bytes,
 	.is_idle = rings_are_idle,
 };

@@ -67,7 +67,7 @@ static void advance(const struct ring_shape *shape, struct ring_head *head, uint
 	head->newest = now;
 }
 
-uint32_t ring_book(
+void ring_book(
 	const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n, mono_t mono)
 {
 	const struct ring_shape *shape = shape_of(plan, ring);
@@ -76,13 +76,13 @@ uint32_t ring_book(
 	if (now > head->newest)
 		advance(shape, head, now);
 	ring_cell_set(shape, head, now, (uint64_t)ring_cell_get(shape, head, now) + n);
-	return now;
 }
 
 void ring_refund(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
-	uint32_t bucket)
+	mono_t booked_at)
 {
 	const struct ring_shape *shape = shape_of(plan, ring);
+	uint32_t bucket = ring_bucket(shape, booked_at);
 	struct ring_head *head = ring_head_of_mutable(rings, shape);
 	if (bucket > head->newest || bucket < bucket_oldest(shape, head->newest))
 		return;

@@ -79,7 +79,9 @@ static int read_some(struct input *in, char *buf, size_t n, struct errbuf *err)
 #ifdef POLICYD_ZLIB
 	int code = Z_OK, got = gzread(in->gz, buf, (unsigned)n);
 	const char *why = got > 0 ? "" : gzerror(in->gz, &code);
-	/* At the end, Z_BUF_ERROR says that the file was cut: half a log must not pass for a whole. */
+	/*
+	 * At the end, Z_BUF_ERROR says that the file was cut: half a log must not pass for a whole.
+	 */
 	if (got < 0 || code == Z_BUF_ERROR) {
 		err_set(err, "%s: %s", in->path, got < 0 ? why : "ends in the middle");
 		return -EIO;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "policyd/lines.h"
@@ -47,6 +48,7 @@ void recorder_flush(struct recorder *r)
 		lines_flush(r->lines);
 }
 
+/* The first line without room ends the recording: with a hole it would replay differently. */
 static void put_line(struct recorder *r, json_t *object)
 {
 	char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(16));
@@ -54,6 +56,7 @@ static void put_line(struct recorder *r, json_t *object)
 	json_decref(object);
 	if (!text || line.n + 1 > r->room) {
 		metric_add(METRIC_RECORD_DROPPED, 1);
+		r->room = 0;
 	} else {
 		lines_put(r->lines, line);
 		r->room -= line.n + 1;
@@ -80,16 +83,31 @@ static void put_start(struct recorder *r, const struct recorder_setup *setup)
 	put_line(r, line);
 }
 
+/* A crash may have cut the last line: the next one must not become a part of it. */
+static void end_cut_line(struct recorder *r, uint64_t size)
+{
+	char last;
+	if (pread(r->fd, &last, 1, (off_t)size - 1) != 1 || last == '\n' || r->room == 0)
+		return;
+	lines_put(r->lines, span_make("", 0));
+	r->room--;
+}
+
 int recorder_open(const struct recorder_setup *setup, struct recorder **ret, struct errbuf *err)
 {
-	int fd = open(setup->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
+	struct stat st = {0};
+	int fd = open(setup->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || fstat(fd, &st) != 0) {
 		int r = -errno;
 		err_set(err, "record.file: %s: %s", setup->path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
 		return r;
 	}
+	uint64_t size = (uint64_t)st.st_size;
 	struct recorder *r = xcalloc(1, sizeof(*r));
-	*r = (struct recorder){.fd = fd, .room = setup->max_bytes};
+	*r = (struct recorder){
+		.fd = fd, .room = setup->max_bytes > size ? setup->max_bytes - size : 0};
 	r->lines = lines_new(
 		&(struct lines_setup){.write = file_write, .dropped = count_dropped, .ctx = r},
 		err);
@@ -98,6 +116,8 @@ int recorder_open(const struct recorder_setup *setup, struct recorder **ret, str
 		free(r);
 		return -EAGAIN;
 	}
+	if (size)
+		end_cut_line(r, size);
 	put_start(r, setup);
 	*ret = r;
 	return 0;

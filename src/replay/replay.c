@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A file of requests through the real engine in virtual time: the clock is that of each line. What is
- * printed for people is the program's business; what is counted, summary.c's.
+ * A file of requests through the real engine in virtual time: the clock is that of each line. What
+ * is printed for people is the program's business; what is counted, summary.c's.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,7 +13,8 @@
 #include "policyd/replay.h"
 #include "summary.h"
 
-#define CONNS_MAX      (1u << 20) /* a recording's connection numbers are small: they are used again */
+/* A recording's connection numbers are small: they are used again. */
+#define CONNS_MAX      (1u << 20)
 #define PROGRESS_LINES 20000
 
 struct replay {
@@ -115,22 +116,19 @@ static void on_start(struct replay *r, const json_t *line)
 		engine_make(r, seed);
 }
 
-/* What an operator did, from a recording or an events file (where the account is sasl_username). */
-static void apply(struct replay *r, enum event_kind kind, struct span account, wall_t until)
+/* What an operator did. key is the account's, as the engine knows it. */
+static void apply(struct replay *r, enum event_kind kind, struct span key, wall_t until)
 {
-	struct account_name name;
-	struct errbuf ignored;
-	if (subject_parse(account, r->setup->config, &name, &ignored) != 0)
-		return;
 	struct policy_event event = {
 		.kind = kind,
 		.at = r->now.wall,
-		.account = span_make(name.key, name.n),
+		.account = key,
 		.until = until,
 		.reason = SPAN("replayed"),
 		.author = SPAN("replay"),
 	};
-	engine_apply(r->engine, &event, r->now);
+	if (key.n && key.n <= ACCOUNT_KEY_MAX)
+		engine_apply(r->engine, &event, r->now);
 }
 
 static void on_command(struct replay *r, const json_t *line)
@@ -145,9 +143,14 @@ static void on_command(struct replay *r, const json_t *line)
 	apply(r, kind, text_of(line, "account"), end);
 }
 
+/* Of an events file, which knows logins as people write them. */
 static void on_release(struct replay *r, const json_t *line)
 {
-	apply(r, EVENT_RELEASE, text_of(line, "sasl_username"), WALL_NEVER);
+	struct account_name name;
+	struct errbuf ignored;
+	struct span login = text_of(line, "sasl_username");
+	if (subject_parse(login, r->setup->config, &name, &ignored) == 0)
+		apply(r, EVENT_RELEASE, span_make(name.key, name.n), WALL_NEVER);
 }
 
 static void on_event(struct replay *r, const json_t *line)

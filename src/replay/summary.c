@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Counting decisions by rule and by account. How the figures are shown is the program's business. */
+/*
+ * Counting decisions by rule and by account. How the figures are shown is the program's business.
+ */
 #include "summary.h"
 
 #include <stdlib.h>
@@ -96,7 +98,7 @@ void tally_finish(struct tally *t)
 {
 	uint32_t cursor = 0;
 	const struct entry *entry;
-	while ((entry = table_next(t->accounts, &cursor))) {
+	while ((entry = table_next(t->accounts, &cursor, NULL))) {
 		t->summary->accounts++;
 		worst_insert(t->summary, entry);
 	}

@@ -30,15 +30,9 @@ static void chain_empty(struct job_chain *chain)
 
 static void job_settle(struct store_job *job, int result, const struct errbuf *err)
 {
-	struct errbuf said;
-
 	free(job->error);
-	job->error = NULL;
 	job->result = result;
-	if (result == 0)
-		return;
-	err_set(&said, "%s%s", err->text, job->kind->is_read ? "" : ": nothing was changed");
-	job->error = xstrdup(said.text);
+	job->error = result == 0 ? NULL : xstrdup(err->text);
 }
 
 /* Some errors end the transaction by themselves (https://www.sqlite.org/lang_transaction.html). */

@@ -59,7 +59,8 @@ static const char *const statement_text[SQL_STATEMENTS] = {
 	[SQL_WHY] =
 		"SELECT at_us, account, action, observed, rule, used, room, room_at_us, stage,"
 		" sender, recipient, client, instance, queue_id, text, reference FROM decision"
-		" WHERE id IN (SELECT id FROM decision WHERE reference = ?1 ORDER BY id DESC LIMIT ?2)"
+		" WHERE id IN (SELECT id FROM decision WHERE reference = ?1"
+		" ORDER BY id DESC LIMIT ?2)"
 		" ORDER BY id",
 	/* Without an account it goes back from the newest, with one along its index. */
 	[SQL_AUDIT] =

@@ -14,9 +14,9 @@
 #include "policyd/metric.h"
 
 #define PLACES 4096 /* jobs at a time: some 3 MB of decisions at worst */
-#define PLACES_RESERVED                                                                            \
-	64 /* of them for events and reads, which a flood of decisions must not starve */
-#define AUDIT_ROWS 10000
+/* Of them for events and reads, which a flood of decisions must not starve. */
+#define PLACES_RESERVED 64
+#define AUDIT_ROWS      10000
 
 static void event_tell(struct store_job *base)
 {
@@ -51,10 +51,13 @@ static void job_done(void *ctx, struct writer_job *base)
 	struct store_job *job = (struct store_job *)base;
 
 	s->pending--;
-	s->is_failing = job->result != 0;
-	if (s->is_failing) {
+	if (job->result != 0) {
+		s->is_failing = true;
 		metric_add(METRIC_STORE_ERRORS, 1);
 		err_set(&s->failure, "%s", job->error);
+	} else if (!job->kind->is_read) {
+		/* A full disk can still be read: only what was written shows that it works. */
+		s->is_failing = false;
 	}
 	job->kind->tell(job);
 	free(job->error);

@@ -123,6 +123,7 @@ static int asking_of(
 {
 	struct errbuf err;
 	size_t at = 2;
+	*ret = (struct asking){.verb = verb, .word = words->word + 2};
 	while (at < words->n && strcmp(words->word[at], "expect") != 0)
 		at++;
 	if (at == words->n)
@@ -130,7 +131,7 @@ static int asking_of(
 			verb->word, verb->usage);
 	if (at < verb->least + 1)
 		return fail(s, "usage: %s %s expect ACTION ...", verb->word, verb->usage);
-	*ret = (struct asking){.verb = verb, .word = words->word + 2, .n = at - 2};
+	ret->n = at - 2;
 	ret->conn = conn_find(s, words->word[1]);
 	if (!ret->conn)
 		return fail(s, "%s is not open", words->word[1]);
@@ -212,7 +213,7 @@ static int run_ask(struct scenario *s, const struct verb *verb, const struct wor
 /* As a client sends a message: DATA tells of the recipients that were accepted, if there are any. */
 static int message_step(struct scenario *s, const struct asking *asking, uint32_t number)
 {
-	struct verdict verdict;
+	struct verdict verdict = {.action = ACTION_DUNNO};
 	struct step step;
 	char count[16];
 	unsigned accepted = 0;

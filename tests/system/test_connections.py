@@ -11,6 +11,8 @@ from harness import RawClient, equal, request, wait_until
 LIMIT_200 = '{ name = "hourly"; rate = "200/1h"; }'
 ROOMY = '{ name = "hourly"; rate = "100000/1h"; }'
 CAP = 16
+# So short that what is read at once is far more than one wake-up's share.
+SHORT = b'request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username=a@b.c\nrecipient=r@d.e\ninstance=1\n\n'
 
 
 def capped(case):
@@ -42,6 +44,7 @@ def test_cap_with_none_idle_closes_the_new_one(case):
     wait_until(lambda: policyd.ctl('status') is not None, 'status')
     for _ in range(5):
         equal(case.client(policyd).was_closed(), True, 'the new connection is closed without a byte')
+    wait_until(lambda: len(policyd.warnings()) > before, 'a warning')
     equal(len(policyd.warnings()) - before, 1, 'warnings')
     for client in clients:
         equal(client.ask(request()[50:]), 'action=DUNNO', 'the old ones')
@@ -124,6 +127,64 @@ def test_pipelining(case):
         words = [client.reply().split()[0] for _ in range(150)]
         equal(words, ['action=DUNNO'] * 100 + ['action=DEFER_IF_PERMIT'] * 50)
         equal(client.is_silent(), True, 'silence')
+
+
+def test_part_of_a_request_behind_a_full_share(case):
+    """As many requests as one wake-up answers, and half of one: nothing spins, nobody waits, the deadline holds."""
+    for index, peer in ((0, 'local'), (1, '127.0.0.1')):
+        policyd = case.policyd('request_deadline = "2s";', ROOMY, folder='policyd%d' % index)
+        policyd.allow('connection closed')
+        client = case.client(policyd, index)
+        client.send(request() * 64 + request()[:200])
+        equal([client.reply() for _ in range(64)], ['action=DUNNO'] * 64)
+        other = case.client(policyd, 1 - index)
+        other.socket.settimeout(1)
+        equal(other.ask(request()), 'action=DUNNO', 'another connection')
+        busy = cpu_ticks(policyd)
+        equal(client.is_silent(0.5), True)
+        assert cpu_ticks(policyd) - busy < 20, 'it spins'
+        equal(client.was_closed(), True, 'after the deadline')
+        policyd.wait_log('why="a request does not end" listener=%s peer=%s ' % (policyd.listen[index], peer))
+        last = case.client(policyd, index)
+        last.send(request() * 64 + request()[:200])
+        equal([last.reply() for _ in range(64)], ['action=DUNNO'] * 64)
+        equal(policyd.stop(), 0, 'exit code')
+
+
+def test_pipelining_without_end_leaves_room_for_others(case):
+    """A client that always has more requests waiting: others are answered, the tick runs, SIGTERM works."""
+    policyd = case.policyd('request_deadline = "1s";', ROOMY)
+    policyd.allow('connection closed')
+    flood = case.client(policyd)
+    flood.socket.settimeout(None)
+    def send():
+        try:
+            while True:
+                flood.send(SHORT * 2048)
+        except OSError:
+            pass
+    def read():
+        try:
+            while flood.socket.recv(1 << 20):
+                pass
+        except OSError:
+            pass
+    threads = [threading.Thread(target=work) for work in (send, read)]
+    for thread in threads:
+        thread.start()
+    try:
+        stalled = case.client(policyd)
+        stalled.send(request()[:70])
+        other = case.client(policyd, 1)
+        other.socket.settimeout(2)
+        for number in range(20):
+            equal(other.ask(request(instance='o.%d' % number)), 'action=DUNNO', 'another connection')
+        equal(stalled.was_closed(), True, 'after the deadline')
+        equal(policyd.stop(), 0, 'exit code')
+    finally:
+        flood.socket.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(20)
 
 
 def test_reader_that_never_reads(case):

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: ISC
 """Start, stop, second start, configuration check."""
 import os
+import pwd
 import signal
 import socket
 import subprocess
 import time
+
+from pathlib import Path
 
 from harness import Policyd, contains, equal, free_port, request, rows, wait_until
 from postfix import has_ended
@@ -126,6 +129,23 @@ def test_sigterm_with_idle_and_stalled_connections(case):
     equal([c.was_closed() for c in clients], [True] * 10)
 
 
+def test_sigterm_tells_every_decision(case):
+    """More refusals in the sockets' buffers than the engine keeps effects: each is in the log."""
+    policyd = case.policyd(limits='{ name = "hourly"; rate = "1/1h"; }')
+    ask = b'request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username=a@b.c\nrecipient=r@d.e\ninstance=%d\n\n'
+    policyd.process.send_signal(signal.SIGSTOP)
+    clients = [case.client(policyd) for _ in range(5)]
+    for at, client in enumerate(clients):
+        client.send(b''.join(ask % (at * 300 + n) for n in range(300)))
+    policyd.process.send_signal(signal.SIGTERM)
+    policyd.process.send_signal(signal.SIGCONT)
+    equal(policyd.process.wait(10), 0, 'exit code')
+    policyd.process = None
+    answers = [client.reply() for client in clients for _ in range(300)]
+    equal(sum(answer.startswith('action=DEFER_IF_PERMIT') for answer in answers), 1499, 'refused')
+    equal(policyd.log().count('NOTICE decision '), 1499, 'decisions in the log')
+
+
 def test_sigterm_keeps_what_was_acknowledged(case):
     policyd = case.policyd()
     for number in range(20):
@@ -198,6 +218,39 @@ def test_reload_keeps_counters(case):
     policyd.wait_log_after(before)
     equal(ask(5), 'action=DEFER_IF_PERMIT')
     equal(policyd.used('alice@example.org', 'hourly'), 4)
+    policyd.wait_log('result=done note="listen, user, ')
+
+
+def test_configuration_behind_a_link(case):
+    """The path is taken as given: conf.d is beside the link, and a reload follows the link anew."""
+    policyd = case.policyd(limits='{ name = "first"; rate = "5/1h"; }', start=False)
+    real = case.folder / 'real.conf'
+    policyd.config.rename(real)
+    policyd.config.symlink_to(real)
+    (policyd.folder / 'conf.d').mkdir()
+    (policyd.folder / 'conf.d' / 'more.conf').write_text('limits = ( { name = "beside"; rate = "9/1h"; } );\n')
+    policyd.start()
+    limits = lambda: [row['limit'] for row in rows(policyd.ctl('explain', 'alice@example.org'))]
+    equal(limits(), ['first', 'beside'])
+    other = case.folder / 'other.conf'
+    other.write_text(real.read_text().replace('"first"', '"second"'))
+    policyd.config.unlink()
+    policyd.config.symlink_to(other)
+    policyd.process.send_signal(signal.SIGHUP)
+    policyd.wait_log('reload result=done')
+    equal(limits(), ['second', 'beside'])
+
+
+def test_configuration_from_a_descriptor(case):
+    reader, writer = os.pipe()
+    os.write(writer, b'listen = ( { address = "inet:127.0.0.1:10040"; } );\n')
+    os.close(writer)
+    try:
+        done = subprocess.run([case.build / 'policyd' / 'policyd', '-t', '-c', '/dev/fd/%d' % reader], timeout=20,
+                              pass_fds=[reader], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    finally:
+        os.close(reader)
+    equal(done.returncode, 0, done.stdout + done.stderr)
 
 
 def test_lost_state_file_is_told(case):
@@ -224,16 +277,48 @@ def test_leaves_its_files_private(case):
     equal(os.stat(policyd.control).st_mode & 0o007, 0, 'control socket for others')
 
 
+def makes_directories(case, user, folder, owner):
+    """Missing ones, with their modes whatever the umask is; the sockets have theirs."""
+    policyd = case.policyd(start=False, folder=folder)
+    policyd.control = policyd.folder / 'run' / 'control.sock'
+    policyd.write(user)
+    policyd.start('sh', '-c', 'umask 077; exec "$@"', 'sh')
+    for path, mode in ((policyd.control.parent, 0o755), (policyd.state, 0o700)):
+        found = os.stat(path)
+        equal((found.st_mode & 0o777, found.st_uid), (mode, owner), str(path))
+    for path in (policyd.control, policyd.addresses[0][1]):
+        equal(os.stat(path).st_mode & 0o777, 0o660, str(path))
+    equal(policyd.ctl('status')['pid'], policyd.process.pid)
+
+
+def test_makes_its_directories(case):
+    makes_directories(case, '', 'alone', os.geteuid())
+    makes_directories(case, 'user = "nobody";', 'nobody', pwd.getpwnam('nobody').pw_uid)
+
+
+def test_started_without_descriptors(case):
+    """0 to 2 are there before anything else is opened, so that no socket takes the place of standard error."""
+    policyd = case.policyd(limits=LIMIT, start=False)
+    policyd.start('sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh')
+    equal([os.readlink('/proc/%d/fd/%d' % (policyd.process.pid, fd)) for fd in range(3)], ['/dev/null'] * 3)
+    equal(case.client(policyd).ask(request()), 'action=DUNNO')
+
+
 def test_background(case):
     """Without -f the command returns when Postfix can ask; a start that fails says so with its exit code."""
     policyd = case.policyd(limits=LIMIT, start=False)
-    command = [policyd.build / 'policyd' / 'policyd', '-c', policyd.config]
+    command = [policyd.build / 'policyd' / 'policyd', '-c', policyd.config.name]
     run = lambda: subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                 text=True, timeout=20, env=policyd.environment())
+                                 text=True, timeout=20, env=policyd.environment(), cwd=policyd.folder)
     equal(run().returncode, 0)
     pid = policyd.ctl('status')['pid']
     try:
         equal(policyd.client_ask(request()), 'action=DUNNO')
+        opened = [os.readlink(link) for link in Path('/proc/%d/fd' % pid).iterdir()]
+        equal(opened.count('/dev/null'), 3, 'descriptors on /dev/null')
+        policyd.write('limits = ( { name = "after"; rate = "5/1h"; } );')
+        os.kill(pid, signal.SIGHUP)
+        wait_until(lambda: rows(policyd.ctl('explain', 'alice@example.org'))[0]['limit'] == 'after', 'a reload')
         second = run()
         assert second.returncode != 0 and second.stderr, second
         equal(policyd.client_ask(request()), 'action=DUNNO', 'after a second start')

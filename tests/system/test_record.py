@@ -5,7 +5,7 @@ import json
 import random
 import subprocess
 
-from harness import contains, equal, request
+from harness import Policyd, contains, equal, free_port, request
 from postfix import mail_server
 
 RECORD = 'record = { file = "@/record.jsonl"; };\nlost_connection_grace = "50ms";\n'
@@ -78,6 +78,61 @@ def test_raw_clients_replay(case):
     seen = replays(case, policyd, 600)
     for action in ('DUNNO', 'DEFER_IF_PERMIT', 'HOLD', 'REJECT'):
         contains({a for a, _ in seen}, action, 'actions (seed %d)' % seed)
+
+
+def test_restart_goes_on_in_the_same_file(case):
+    """A start line a run, and each run's decisions; a second start that is refused leaves the file alone."""
+    policyd = case.policyd(RECORD, LIMITS)
+    record = policyd.folder / 'record.jsonl'
+    policyd.ctl('suspend', 'bob@example.org', '--reason', 'test')
+    for run in range(3):
+        client = case.client(policyd)
+        for number in range(8):
+            client.ask(request(instance='%d.%d' % (run, number), sasl_username='alice@example.org'))
+            client.ask(request(instance='%d.b%d' % (run, number), sasl_username='bob@example.org'))
+        for name, value in (('state', policyd.state), ('control', policyd.control)):
+            refused_start(case, record, **{name: value})
+        policyd.stop()
+        with record.open('a') as file:
+            file.write('{"cut by a crash')
+        policyd.start()
+    equal(policyd.stop(), 0)
+    text = record.read_text()
+    equal(text.count('"event":"start"'), 4, 'start lines')
+    equal(text.count('{"cut by a crash\n'), 3, 'cut lines')
+    record.write_text(text.replace('{"cut by a crash\n', ''))
+    policyd.start()
+    replays(case, policyd, 48)
+
+
+def refused_start(case, record, **shared):
+    second = Policyd(case.build, case.folder / 'second', '', ['inet:127.0.0.1:%d' % free_port()])
+    for name, value in shared.items():
+        setattr(second, name, value)
+    second.write('record = { file = "%s"; };' % record)
+    process = second.spawn()
+    try:
+        assert process.wait(10) != 0, 'the second start ended with 0'
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_record_ends_when_it_is_full(case):
+    """At the first line that does not fit, and not a hole: shorter lines after it are not written either."""
+    policyd = case.policyd('record = { file = "@/record.jsonl"; max_bytes = "1M"; };', LIMITS)
+    policyd.allow('record incomplete')
+    client = case.client(policyd)
+    for number in range(1500):
+        client.ask(request(instance='%d' % number, recipient='%s@example.net' % ('long' * (250 * (number % 2)) or 'x')))
+    policyd.wait_log('WARNING record incomplete')
+    equal(policyd.stop(), 0)
+    record = policyd.folder / 'record.jsonl'
+    assert record.stat().st_size <= 1 << 20, 'too large'
+    written = [int(instance) for instance, _, _ in decisions(record)]
+    equal(written, list(range(len(written))), 'a beginning without holes')
+    assert 500 < len(written) < 1400, len(written)
+    equal(policyd.log().count('record incomplete'), 1, 'warnings')
 
 
 def simulate(case, config, out, source, stdin=b''):

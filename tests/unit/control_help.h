@@ -74,6 +74,7 @@ static inline struct control_setup world_setup(struct world *world)
 		.now = world_now,
 		.now_ctx = world,
 		.started = world->now,
+		.started_with = world->config,
 		.version = "1.2.3",
 		.config_path = "/etc/policyd/policyd.conf",
 	};

@@ -18,12 +18,6 @@ static void part_free(void *part)
 	parts_freed++;
 }
 
-static size_t part_bytes(const void *part)
-{
-	(void)part;
-	return sizeof(struct part);
-}
-
 static bool part_is_idle(const void *part, mono_t mono)
 {
 	(void)mono;
@@ -31,7 +25,7 @@ static bool part_is_idle(const void *part, mono_t mono)
 }
 
 static const struct account_part_row part_row = {
-	.name = "test", .free = part_free, .bytes = part_bytes, .is_idle = part_is_idle};
+	.name = "test", .free = part_free, .is_idle = part_is_idle};
 
 static struct accounts *accounts_of(uint32_t max)
 {
@@ -89,7 +83,7 @@ START_TEST(what_must_stay_is_not_evicted)
 	struct account *busy = touch(a, ACCOUNT_LOGIN, "login:busy");
 	account_pin(a, busy);
 	account_pin(a, busy);
-	account_apply(a, &suspend, (mono_t){0});
+	account_apply(a, &suspend);
 	for (int i = 0; i < 100; i++) {
 		snprintf(key, sizeof(key), "login:u%d", i);
 		touch(a, ACCOUNT_LOGIN, key);
@@ -115,7 +109,7 @@ START_TEST(standing_comes_ends_and_is_released)
 {
 	struct accounts *a = accounts_of(4);
 	struct policy_event suspend = suspend_of("login:bad", 1000);
-	account_apply(a, &suspend, (mono_t){0});
+	account_apply(a, &suspend);
 	struct account *bad = account_find(a, SPAN("login:bad"));
 	const struct standing *standing = account_standing(bad, (wall_t){.us = 999});
 	ck_assert_ptr_nonnull(standing);
@@ -125,15 +119,15 @@ START_TEST(standing_comes_ends_and_is_released)
 	/* Longer, by somebody else: the newest holds. */
 	suspend.until = WALL_NEVER;
 	suspend.reason = SPAN("still spam");
-	account_apply(a, &suspend, (mono_t){0});
-	account_apply(a, &suspend, (mono_t){0});
+	account_apply(a, &suspend);
+	account_apply(a, &suspend);
 	ck_assert_str_eq(account_standing(bad, (wall_t){.us = 5000})->reason, "still spam");
 	struct policy_event release = {.kind = EVENT_RELEASE, .account = SPAN("login:bad")};
-	account_apply(a, &release, (mono_t){0});
+	account_apply(a, &release);
 	ck_assert_ptr_null(account_standing(bad, (wall_t){.us = 500}));
-	account_apply(a, &release, (mono_t){0});
+	account_apply(a, &release);
 	release.account = SPAN("login:never-seen");
-	account_apply(a, &release, (mono_t){0});
+	account_apply(a, &release);
 	ck_assert_ptr_null(account_find(a, SPAN("login:never-seen")));
 	accounts_free(a);
 }
@@ -148,10 +142,10 @@ START_TEST(sweep_forgets_what_is_idle)
 	touch(a, ACCOUNT_LOGIN, "login:idle")->part[PART_RINGS] = &idle;
 	touch(a, ACCOUNT_LOGIN, "login:busy")->part[PART_RINGS] = &busy;
 	account_pin(a, touch(a, ACCOUNT_LOGIN, "login:pinned"));
-	account_apply(a, &suspend, (mono_t){0});
+	account_apply(a, &suspend);
 	suspend.account = SPAN("login:holds");
 	suspend.until = WALL_NEVER;
-	account_apply(a, &suspend, (mono_t){0});
+	account_apply(a, &suspend);
 	ck_assert_uint_eq(accounts_sweep(a, now, 100), 1);
 	/* It is over, and would hold again if the clock were set back. */
 	struct account *ended = account_find(a, SPAN("login:ended"));
@@ -173,6 +167,39 @@ START_TEST(sweep_forgets_what_is_idle)
 }
 END_TEST
 
+START_TEST(sweep_counts_free_places)
+{
+	struct accounts *a = accounts_of(0);
+	struct now now = {.mono = {.us = 10}};
+	char key[64];
+	for (int i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "login:u%d", i);
+		touch(a, ACCOUNT_LOGIN, key);
+	}
+	ck_assert_uint_eq(accounts_sweep(a, now, 100), 100);
+	ck_assert_uint_eq(accounts_sweep(a, now, 300), 200);
+	/* The place that was freed last is taken first: behind 299 free ones. */
+	touch(a, ACCOUNT_LOGIN, "login:new");
+	ck_assert_uint_eq(accounts_sweep(a, now, 100), 0);
+	ck_assert_uint_eq(accounts_sweep(a, now, 100), 0);
+	ck_assert_uint_eq(accounts_sweep(a, now, 100), 1);
+	accounts_free(a);
+}
+END_TEST
+
+START_TEST(suspended_is_not_seen)
+{
+	struct accounts *a = accounts_of(4);
+	struct policy_event suspend = suspend_of("login:bad", 1000);
+	account_apply(a, &suspend);
+	ck_assert_uint_eq(account_find(a, SPAN("login:bad"))->touched_s, 0);
+	ck_assert_uint_eq(touch(a, ACCOUNT_LOGIN, "login:bad")->touched_s, 5);
+	account_apply(a, &suspend);
+	ck_assert_uint_eq(account_find(a, SPAN("login:bad"))->touched_s, 5);
+	accounts_free(a);
+}
+END_TEST
+
 START_TEST(entry_is_small)
 {
 	/* design 4: entry 64 + key + rings. */
@@ -187,6 +214,8 @@ int main(void)
 		{"what_must_stay_is_not_evicted", what_must_stay_is_not_evicted, 0},
 		{"standing_comes_ends_and_is_released", standing_comes_ends_and_is_released, 0},
 		{"sweep_forgets_what_is_idle", sweep_forgets_what_is_idle, 0},
+		{"sweep_counts_free_places", sweep_counts_free_places, 0},
+		{"suspended_is_not_seen", suspended_is_not_seen, 0},
 		{"entry_is_small", entry_is_small, 0},
 	};
 	return SUITE_RUN("account", rows);

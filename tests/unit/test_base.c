@@ -133,10 +133,6 @@ START_TEST(times)
 	char buf[WALL_TEXT_SIZE];
 	wall_t t = {.us = INT64_C(1795273445) * SECOND_US + 999999};
 	ck_assert_str_eq(wall_format(t, buf), "2026-11-21T15:04:05Z");
-	ck_assert_int_eq(wall_parse(SPAN("2026-11-21T15:04:05Z"), &t), 0);
-	ck_assert_int_eq(t.us, INT64_C(1795273445) * SECOND_US);
-	ck_assert_int_eq(wall_parse(SPAN("2026-11-21 15:04:05Z"), &t), -EINVAL);
-	ck_assert_int_eq(wall_parse(SPAN(""), &t), -EINVAL);
 	ck_assert_str_eq(wall_format(WALL_NEVER, buf), "permanent");
 }
 END_TEST

@@ -434,11 +434,11 @@ START_TEST(words_round_trip)
 		load_limit("account", "messages", mode_name((enum mode)i));
 		ck_assert_int_eq(config->limits[0].mode, i);
 	}
+	static const char *const commits[COMMIT_COUNT] = {"auto", "rcpt", "data", "eom"};
 	for (int i = 0; i < COMMIT_COUNT; i++) {
 		config_unref(config);
 		config = NULL;
-		snprintf(text, sizeof(text), LISTEN LIMITS "commit_at = \"%s\";",
-			commit_name((enum commit)i));
+		snprintf(text, sizeof(text), LISTEN LIMITS "commit_at = \"%s\";", commits[i]);
 		ck_assert_int_eq(config_parse(span_of(text), "words", &config, report), 0);
 		ck_assert_int_eq(config->commit_at, i);
 	}

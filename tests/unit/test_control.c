@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Commands over a real engine and store. Connections and rights are test_control_socket.c's. */
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "control_help.h"
 #include "policyd/log.h"
+#include "policyd/metric.h"
 
 #define ROWS(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
 
@@ -51,7 +53,48 @@ START_TEST(test_status)
 	ck_assert_str_eq(text_at(data, "store.state"), "ok");
 	ck_assert_str_eq(text_at(data, "store.error"), "null");
 	ck_assert(strncmp(text_at(data, "listeners.0"), "unix:/", 6) == 0);
-	ck_assert(json_is_integer(json_object_get(json_object_get(data, "accounts"), "logins")));
+	const json_t *known = json_object_get(data, "accounts");
+	ck_assert(json_is_integer(json_object_get(known, "logins")));
+	ck_assert_int_gt(json_integer_value(json_object_get(known, "table_bytes")), 0);
+	json_decref(data);
+}
+END_TEST
+
+/* Each counter has a name of its own there, so that no loss is counted where nobody looks. */
+START_TEST(test_status_figures)
+{
+	static const char *const some[] = {"requests", "requests_bad", "connections",
+		"decisions_refused", "decisions_observed", "store_dropped", "log_dropped",
+		"record_dropped", "effects_dropped"};
+	size_t counters = 0;
+	for (unsigned i = 0; i < METRIC_COUNT; i++)
+		counters += metric_rows[i].kind == METRIC_KIND_counter;
+	metric_add(METRIC_LOG_DROPPED, 7);
+	json_t *data = ask_data(&world, "{'verb':'status'}");
+	const json_t *figures = json_object_get(data, "since_start");
+	const json_t *present = json_object_get(data, "now");
+	ck_assert_uint_eq(json_object_size(figures), counters);
+	for (int i = 0; i < ROWS(some); i++)
+		ck_assert_msg(json_is_integer(json_object_get(figures, some[i])), "%s", some[i]);
+	ck_assert_int_eq(json_integer_value(json_object_get(figures, "log_dropped")), 7);
+	ck_assert(json_is_integer(json_object_get(present, "connections")));
+	ck_assert(json_is_integer(json_object_get(present, "open_messages")));
+	ck_assert(json_is_integer(json_object_get(present, "waiting")));
+	json_decref(data);
+}
+END_TEST
+
+/* A reload that names other listeners needs a restart: until then the old ones are open. */
+START_TEST(test_status_after_reload)
+{
+	char address[128];
+	struct world other = {.dir = "/nonexistent", .path = "/nonexistent/control"};
+	struct config *config = world_config(&other, "");
+	ck_assert_int_gt(snprintf(address, sizeof(address), "unix:%s/policy", world.dir), 0);
+	engine_configure(world.engine, config);
+	config_unref(config);
+	json_t *data = ask_data(&world, "{'verb':'status'}");
+	ck_assert_str_eq(text_at(data, "listeners.0"), address);
 	json_decref(data);
 }
 END_TEST
@@ -79,6 +122,21 @@ START_TEST(test_show)
 	ask_refused(&world, "{'verb':'show','args':{'account':'bob'}}", EX_NOUSER, "bob");
 	ask_refused(&world, "{'verb':'show','args':{'account':'addr:x'}}", EX_USAGE, "IP address");
 	ask_refused(&world, "{'verb':'show','args':{'account':''}}", EX_USAGE, "needs a name");
+}
+END_TEST
+
+/* What is known of it came from the desk, not from mail. */
+START_TEST(test_show_never_seen)
+{
+	json_decref(ask_data(&world, SUSPEND_ALICE));
+	json_t *data = ask_data(&world, SHOW_ALICE);
+	ck_assert_str_eq(text_at(data, "last_seen"), "null");
+	ck_assert_str_eq(text_at(data, "suspended.reason"), "phished");
+	json_decref(data);
+	(void)mail(&world, "alice", "1.a");
+	data = ask_data(&world, SHOW_ALICE);
+	ck_assert_str_eq(text_at(data, "last_seen"), "2026-09-21T14:13:20Z");
+	json_decref(data);
 }
 END_TEST
 
@@ -136,6 +194,26 @@ START_TEST(test_why)
 	json_decref(data);
 	ask_refused(&world, "{'verb':'why','args':{'reference':'0000000000'}}", 1, "no decision");
 	ask_refused(&world, "{'verb':'why','args':{'reference':'x'}}", EX_USAGE, "10 letters");
+}
+END_TEST
+
+/* Room that depends on unfinished messages comes at no time that could be told. */
+START_TEST(test_why_without_time)
+{
+	static const char text[] = "listen = ( { address = \"unix:/nonexistent/policy\"; } );\n"
+				   "limits = ( { name = \"one\"; rate = \"1/1h\"; } );\n"
+				   "commit_at = \"data\";\n";
+	struct config *config;
+	struct config_report *report = config_report_new();
+	ck_assert_int_eq(config_parse(SPAN(text), "test.conf", &config, report), 0);
+	config_report_free(report);
+	engine_configure(world.engine, config);
+	config_unref(config);
+	(void)mail(&world, "alice", "1.a");
+	ck_assert_int_eq(mail(&world, "alice", "1.b").action, ACTION_DEFER_IF_PERMIT);
+	json_t *data = ask_data(&world, SHOW_ALICE);
+	ck_assert_str_eq(text_at(data, "decisions.0.room_at"), "null");
+	json_decref(data);
 }
 END_TEST
 
@@ -298,6 +376,34 @@ START_TEST(test_reason_length)
 }
 END_TEST
 
+/* A disk that takes nothing: said once, and shown until something could be written. */
+START_TEST(test_suspend_not_written)
+{
+	static const char words[] = "nothing was changed";
+	struct rlimit before, none;
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = before;
+	none.rlim_cur = 4096;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+	json_t *answer = ask(&world, SUSPEND_ALICE);
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	ck_assert_int_eq(json_integer_value(json_object_get(answer, "exit")), EX_IOERR);
+	ck_assert_msg(strncmp(error, words, sizeof(words) - 1) == 0, "%s", error);
+	ck_assert_msg(!strstr(error + 1, words), "%s", error);
+	json_decref(answer);
+	ck_assert_uint_eq(accounts(), 0);
+	json_decref(ask_data(&world, "{'verb':'audit'}"));
+	json_t *data = ask_data(&world, "{'verb':'status'}");
+	ck_assert_str_eq(text_at(data, "store.state"), "failing");
+	json_decref(data);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	json_decref(ask_data(&world, SUSPEND_ALICE));
+	data = ask_data(&world, "{'verb':'status'}");
+	ck_assert_str_eq(text_at(data, "store.state"), "ok");
+	json_decref(data);
+}
+END_TEST
+
 static void on_event(void *ctx, int result, int64_t id, const char *error)
 {
 	unsigned *done = ctx;
@@ -356,10 +462,14 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, make, clean);
 	tcase_add_test(tests, test_status);
+	tcase_add_test(tests, test_status_figures);
+	tcase_add_test(tests, test_status_after_reload);
 	tcase_add_test(tests, test_show_unknown);
 	tcase_add_test(tests, test_show);
+	tcase_add_test(tests, test_show_never_seen);
 	tcase_add_test(tests, test_explain);
 	tcase_add_test(tests, test_why);
+	tcase_add_test(tests, test_why_without_time);
 	tcase_add_test(tests, test_why_store);
 	tcase_add_test(tests, test_top);
 	tcase_add_test(tests, test_top_slices);
@@ -367,6 +477,7 @@ int main(void)
 	tcase_add_loop_test(tests, test_suspend_until, 0, ROWS(durations));
 	tcase_add_loop_test(tests, test_suspend_refused, 0, ROWS(refusals));
 	tcase_add_test(tests, test_reason_length);
+	tcase_add_test(tests, test_suspend_not_written);
 	tcase_add_test(tests, test_audit_long);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);

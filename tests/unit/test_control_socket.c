@@ -205,6 +205,30 @@ START_TEST(test_crowd)
 }
 END_TEST
 
+/* Whoever may only look cannot shut out those who may act. */
+START_TEST(test_crowd_of_lookers)
+{
+	enum { LOOKERS = 56 };
+	int fd[LOOKERS + 1];
+	if (geteuid() != 0)
+		return;
+	/* The kernel notes who connects; by the time of the accept we are root again. */
+	ck_assert_int_eq(seteuid(NOBODY), 0);
+	for (int i = 0; i <= LOOKERS; i++)
+		fd[i] = asker_open(&world);
+	ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_ptr_null(asker_receive(&world, fd[LOOKERS]));
+	json_decref(ask_data(&world, "{'verb':'status'}"));
+	ck_assert_int_eq(ask_as(NOBODY, "{\"verb\":\"status\"}\n"), 255);
+	struct config *config = world_config(&world, "\"nobody\"");
+	control_reconfigure(world.control, config);
+	config_unref(config);
+	ck_assert_int_eq(ask_as(NOBODY, "{\"verb\":\"status\"}\n"), 0);
+	for (int i = 0; i <= LOOKERS; i++)
+		close(fd[i]);
+}
+END_TEST
+
 START_TEST(test_socket)
 {
 	struct control_setup setup = world_setup(&world);
@@ -247,6 +271,7 @@ int main(void)
 	tcase_add_test(tests, test_byte_by_byte);
 	tcase_add_loop_test(tests, test_broken, 0, ROWS(broken));
 	tcase_add_test(tests, test_crowd);
+	tcase_add_test(tests, test_crowd_of_lookers);
 	tcase_add_test(tests, test_socket);
 	tcase_add_test(tests, test_client_errors);
 	suite_add_tcase(suite, tests);

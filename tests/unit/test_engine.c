@@ -296,6 +296,20 @@ START_TEST(excess_is_checked_at_the_stage_that_tells_of_it)
 }
 END_TEST
 
+/* DATA told of fewer than were accepted, END-OF-MESSAGE of all of them again. */
+START_TEST(later_stage_that_tells_of_more_is_charged)
+{
+	struct bench b = bench_new("limits = ( { name = \"a\"; rate = \"50/1h\"; } );");
+	learn_data(&b);
+	fill_open(&b, "m", 10);
+	data(&b, "m", 1);
+	ck_assert_uint_eq(used(&b, 0), 2);
+	eom(&b, "m", 10);
+	ck_assert_uint_eq(used(&b, 0), 11);
+	bench_end(&b);
+}
+END_TEST
+
 START_TEST(data_alone_is_enough)
 {
 	struct bench b = bench_new("limits = ( { name = \"r\"; rate = \"9/1h\"; },"
@@ -332,6 +346,36 @@ START_TEST(reservation_counts_until_it_lapses)
 	fill(&b, "fill", 5);
 	b.conn = mine;
 	ck_assert_int_eq(data(&b, "slow", 1), ACTION_DEFER_IF_PERMIT);
+	bench_end(&b);
+}
+END_TEST
+
+START_TEST(reservation_after_a_lapse_lapses_too)
+{
+	struct bench b = bench_new(LIMIT_5);
+	learn_data(&b);
+	rcpt(&b, "slow", "a@x");
+	b.s += 3601;
+	engine_tick(b.engine, at_s(b.s));
+	rcpt(&b, "slow", "b@x");
+	ck_assert_uint_eq(reserved(&b, 0), 1);
+	b.s += 3601;
+	engine_tick(b.engine, at_s(b.s));
+	ck_assert_uint_eq(reserved(&b, 0), 0);
+	bench_end(&b);
+}
+END_TEST
+
+/* Suspended between DATA and its repetition: the message never leaves, so it costs nothing. */
+START_TEST(refused_after_the_commit_is_refunded)
+{
+	struct bench b = bench_new(LIMIT_5);
+	learn_data(&b);
+	fill(&b, "m", 3);
+	ck_assert_uint_eq(used(&b, 0), 4);
+	suspend(&b, WALL_NEVER);
+	ck_assert_int_eq(data(&b, "m", 3), ACTION_REJECT);
+	ck_assert_uint_eq(used(&b, 0), 1);
 	bench_end(&b);
 }
 END_TEST
@@ -686,8 +730,11 @@ int main(void)
 		ROW(learnt_stage_that_goes_away_is_given_up_too),
 		ROW(commit_books_the_true_count),
 		ROW(excess_is_checked_at_the_stage_that_tells_of_it),
+		ROW(later_stage_that_tells_of_more_is_charged),
 		ROW(data_alone_is_enough),
 		ROW(reservation_counts_until_it_lapses),
+		ROW(reservation_after_a_lapse_lapses_too),
+		ROW(refused_after_the_commit_is_refunded),
 		ROW(data_dragged_past_the_window_lets_no_more_than_n_through),
 		ROW(refused_recipients_cost_nothing_accepted_ones_stay),
 		ROW(all_or_nothing_over_rules),

@@ -18,7 +18,7 @@ static struct bench bench_of(const char *limits)
 	struct bench b = {0};
 	snprintf(text, sizeof(text), "limits = ( %s );", limits);
 	b.config = config_of(text);
-	b.plan = limits_plan_new(b.config);
+	b.plan = limits_plan_new(b.config, NULL);
 	b.rings = limits_rings(b.plan, &b.account);
 	return b;
 }
@@ -126,19 +126,20 @@ START_TEST(refund_is_the_inverse_of_booking)
 	struct bench twin = bench_of("{ name = \"a\"; rate = \"60000/1h\"; }");
 	struct chance chance = chance_new("refund");
 	struct {
-		uint32_t n, bucket, twin_bucket;
+		uint32_t n;
+		mono_t booked_at;
 	} open[OPEN] = {0};
 	double now = 0;
 	for (int i = 0; i < 100000; i++) {
 		now += chance_below(&chance, 3);
 		uint32_t slot = chance_below(&chance, OPEN);
 		if (open[slot].n) {
-			ring_refund(b.plan, b.rings, 0, open[slot].n, open[slot].bucket);
+			ring_refund(b.plan, b.rings, 0, open[slot].n, open[slot].booked_at);
 			open[slot].n = 0;
 		} else if (chance_below(&chance, 2)) {
 			open[slot].n = 1 + chance_below(&chance, 5);
-			open[slot].bucket =
-				ring_book(b.plan, b.rings, 0, open[slot].n, mono_s(now));
+			open[slot].booked_at = mono_s(now);
+			ring_book(b.plan, b.rings, 0, open[slot].n, mono_s(now));
 		} else {
 			uint32_t kept = 1 + chance_below(&chance, 5);
 			ring_book(b.plan, b.rings, 0, kept, mono_s(now));
@@ -147,7 +148,7 @@ START_TEST(refund_is_the_inverse_of_booking)
 	}
 	for (uint32_t i = 0; i < OPEN; i++) {
 		if (open[i].n)
-			ring_refund(b.plan, b.rings, 0, open[i].n, open[i].bucket);
+			ring_refund(b.plan, b.rings, 0, open[i].n, open[i].booked_at);
 	}
 	for (double t = now; t < now + 4000; t += 100)
 		ck_assert_uint_eq(ring_used(b.plan, b.rings, 0, mono_s(t)),
@@ -160,9 +161,9 @@ END_TEST
 START_TEST(late_refund_takes_nothing_from_others)
 {
 	struct bench b = bench_of("{ name = \"a\"; rate = \"50/1h\"; }");
-	uint32_t bucket = ring_book(b.plan, b.rings, 0, 5, mono_s(0));
+	ring_book(b.plan, b.rings, 0, 5, mono_s(0));
 	ring_book(b.plan, b.rings, 0, 7, mono_s(3 * 3600));
-	ring_refund(b.plan, b.rings, 0, 5, bucket);
+	ring_refund(b.plan, b.rings, 0, 5, mono_s(0));
 	ck_assert_uint_eq(ring_used(b.plan, b.rings, 0, mono_s(3 * 3600)), 7);
 	bench_end(&b);
 }
@@ -258,6 +259,23 @@ START_TEST(new_plan_keeps_what_it_still_counts)
 }
 END_TEST
 
+/* 900 of 1000, reloaded to 100 and back: the 900 are still there. */
+START_TEST(narrower_rates_forget_nothing)
+{
+	struct bench b = bench_of("{ name = \"a\"; rate = \"1000/1h\"; }");
+	struct bench small = bench_of("{ name = \"a\"; rate = \"100/1h\"; }");
+	ring_book(b.plan, b.rings, 0, 900, mono_s(0));
+	struct limits_plan *narrow = limits_plan_new(small.config, b.plan);
+	struct rings *rings = limits_rings(narrow, &b.account);
+	ck_assert_uint_eq(ring_used(narrow, rings, 0, mono_s(1)), 900);
+	rings = limits_rings(b.plan, &b.account);
+	ck_assert_uint_eq(ring_used(b.plan, rings, 0, mono_s(1)), 900);
+	limits_plan_unref(narrow);
+	bench_end(&b);
+	bench_end(&small);
+}
+END_TEST
+
 START_TEST(idle_when_nothing_counts)
 {
 	struct bench b = bench_of("{ name = \"a\"; rate = \"100/1h\"; }");
@@ -267,7 +285,6 @@ START_TEST(idle_when_nothing_counts)
 	ck_assert(limits_part.is_idle(b.rings, mono_s(3600 + 301)));
 	ring_reserve(b.plan, b.rings, 0, 1);
 	ck_assert(!limits_part.is_idle(b.rings, mono_s(9999)));
-	ck_assert_uint_gt(limits_part.bytes(b.rings), 0);
 	bench_end(&b);
 }
 END_TEST
@@ -285,6 +302,7 @@ int main(void)
 		{"cells_are_as_wide_as_the_rate_needs", cells_are_as_wide_as_the_rate_needs, 0},
 		{"rules_share_a_ring_by_unit_and_window", rules_share_a_ring_by_unit_and_window, 0},
 		{"new_plan_keeps_what_it_still_counts", new_plan_keeps_what_it_still_counts, 0},
+		{"narrower_rates_forget_nothing", narrower_rates_forget_nothing, 0},
 		{"idle_when_nothing_counts", idle_when_nothing_counts, 0},
 	};
 	return SUITE_RUN("limits", rows);

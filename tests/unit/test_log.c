@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* log.h: line shape, escaping, levels, the sink, and the throttle. */
+/* log.h: line shape, escaping, the sink, and the throttle. */
 #include <check.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -131,24 +131,6 @@ START_TEST(long_lines_say_so)
 }
 END_TEST
 
-START_TEST(level_filters)
-{
-	struct caught caught = {0};
-
-	log_set_sink(catch_line, &caught);
-	log_write(LEVEL_DEBUG, "not by default", NULL, 0);
-	ck_assert_uint_eq(caught.lines, 0);
-	log_write(LEVEL_INFO, "by default", NULL, 0);
-	ck_assert_uint_eq(caught.lines, 1);
-	log_set_level(LEVEL_DEBUG);
-	log_write(LEVEL_DEBUG, "now", NULL, 0);
-	ck_assert_uint_eq(caught.lines, 2);
-	log_set_level(LEVEL_ERROR);
-	log_write(LEVEL_WARNING, "no more", NULL, 0);
-	ck_assert_uint_eq(caught.lines, 2);
-}
-END_TEST
-
 START_TEST(default_sink_writes_stderr)
 {
 	int fd[2];
@@ -202,7 +184,6 @@ int main(void)
 	tcase_add_loop_test(tc, escape_room_row, 0, ROWS(escapes));
 	tcase_add_test(tc, line_shape);
 	tcase_add_test(tc, long_lines_say_so);
-	tcase_add_test(tc, level_filters);
 	tcase_add_test(tc, default_sink_writes_stderr);
 	tcase_add_test(tc, throttle);
 	suite_add_tcase(suite, tc);

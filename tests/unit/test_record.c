@@ -298,6 +298,8 @@ START_TEST(a_recording_replays_to_the_same_decisions)
 	live.tick.us = live.now.mono.us + chance_below(&live.chance, 1000000);
 	live.engine = engine_new(&(struct engine_setup){
 		.config = config, .charge = &charge_local, .seed = {setup.seed[0], setup.seed[1]}});
+	/* A recorder adds to what is there. */
+	(void)remove(setup.path);
 	ck_assert_int_eq(recorder_open(&setup, &live.recorder, &err), 0);
 	live_through(&live);
 	recorder_close(live.recorder);
@@ -324,14 +326,11 @@ static size_t read_file(const char *path, char *buf, size_t size)
 	return n;
 }
 
-START_TEST(file_is_new_private_and_begins_with_the_seed)
+START_TEST(file_is_private_and_is_added_to)
 {
 	char path[100], text[4096];
 	struct stat st;
-	FILE *file = fopen(path_in("recorded", path), "we");
-	ck_assert_int_ge(fputs("what stood there before\n", file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	ck_assert_int_eq(remove(path), 0);
+	(void)remove(path_in("recorded", path));
 	struct recorder *recorder = recorder_to(path, 1 << 20, at_s(1.5));
 	recorder_opened(recorder, 5, SPAN("unix:/p"), NULL, at_s(2));
 	recorder_closed(recorder, 5, at_s(3.000001));
@@ -348,7 +347,11 @@ START_TEST(file_is_new_private_and_begins_with_the_seed)
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	recorder = recorder_to(path, 1 << 20, at_s(9));
 	recorder_close(recorder);
-	ck_assert_uint_lt(read_file(path, text, sizeof(text)), 120);
+	/* A restart begins anew behind what is there: a day's recording is not lost with it. */
+	ck_assert_uint_gt(read_file(path, text, sizeof(text)), 300);
+	const char *first = strstr(text, "\"start\"");
+	ck_assert_ptr_nonnull(first);
+	ck_assert_ptr_nonnull(strstr(first + 1, "\"start\""));
 }
 END_TEST
 
@@ -356,7 +359,8 @@ START_TEST(file_stops_at_its_size)
 {
 	char path[100], text[8192];
 	uint64_t dropped = metric_get(METRIC_RECORD_DROPPED);
-	struct recorder *recorder = recorder_to(path_in("recorded", path), 1000, at_s(0));
+	(void)remove(path_in("recorded", path));
+	struct recorder *recorder = recorder_to(path, 1000, at_s(0));
 	for (unsigned i = 0; i < 100; i++)
 		recorder_closed(recorder, i + 1, at_s(i));
 	recorder_close(recorder);
@@ -400,8 +404,7 @@ int main(void)
 	const struct suite_row rows[] = {
 		{"a_recording_replays_to_the_same_decisions",
 			a_recording_replays_to_the_same_decisions, ROUNDS},
-		{"file_is_new_private_and_begins_with_the_seed",
-			file_is_new_private_and_begins_with_the_seed, 0},
+		{"file_is_private_and_is_added_to", file_is_private_and_is_added_to, 0},
 		{"file_stops_at_its_size", file_stops_at_its_size, 0},
 		{"no_recorder_and_no_file", no_recorder_and_no_file, 0},
 	};

@@ -168,7 +168,7 @@ static void step_walk(struct table *t, const struct model *m)
 	uint32_t cursor = 0;
 	size_t seen = 0;
 	const struct thing *it;
-	while ((it = table_next(t, &cursor))) {
+	while ((it = table_next(t, &cursor, NULL))) {
 		uint32_t key;
 		ck_assert_int_eq(sscanf(it->node.key, "key%u", &key), 1);
 		ck_assert(m->is_there[key]);
@@ -209,12 +209,59 @@ START_TEST(walk_survives_removal)
 	uint32_t cursor = 0;
 	size_t seen = 0;
 	void *it;
-	while ((it = table_next(t, &cursor))) {
+	while ((it = table_next(t, &cursor, NULL))) {
 		seen++;
 		table_remove(t, it);
 	}
 	ck_assert_uint_eq(seen, 3000);
 	ck_assert_uint_eq(table_count(t, 0), 0);
+	table_free(t);
+}
+END_TEST
+
+/* However many entries went, a call looks at no more places than it may, and the walk ends. */
+START_TEST(walk_is_bounded)
+{
+	char buf[16];
+	struct table *t = table_of(0, 0);
+	for (uint32_t i = 0; i < 3000; i++)
+		table_add(t, key_of(i, buf), 0);
+	for (uint32_t i = 0; i < 2999; i++)
+		table_remove(t, table_find(t, key_of(i, buf)));
+	uint32_t cursor = 0;
+	for (int i = 0; i < 2; i++) {
+		size_t places = 1000;
+		ck_assert_ptr_null(table_next(t, &cursor, &places));
+		ck_assert_uint_eq(places, 0);
+	}
+	size_t places = 1500;
+	ck_assert_ptr_eq(table_next(t, &cursor, &places), table_find(t, SPAN("key2999")));
+	ck_assert_uint_eq(places, 500);
+	ck_assert_ptr_null(table_next(t, &cursor, &places));
+	ck_assert_uint_eq(places, 500);
+	table_free(t);
+}
+END_TEST
+
+/* A smaller maximum is reached by what is added later, a few evictions at a time. */
+START_TEST(smaller_maximum_is_reached_in_steps)
+{
+	char buf[16];
+	struct table *t = table_of(0, 0);
+	for (uint32_t i = 0; i < 1000; i++)
+		table_add(t, key_of(i, buf), 0);
+	table_set_max(t, 0, 10);
+	ck_assert_uint_eq(table_count(t, 0), 1000);
+	unsigned before = 0;
+	for (uint32_t i = 1000; table_count(t, 0) > 10; i++) {
+		ck_assert_uint_lt(i, 1040);
+		table_add(t, key_of(i, buf), 0);
+		ck_assert_uint_le(evicted - before, 32);
+		before = evicted;
+	}
+	table_add(t, SPAN("last"), 0);
+	ck_assert_uint_eq(table_count(t, 0), 10);
+	ck_assert_ptr_nonnull(table_find(t, SPAN("last")));
 	table_free(t);
 }
 END_TEST
@@ -230,6 +277,8 @@ int main(void)
 		{"ref_dies_with_its_entry", ref_dies_with_its_entry, 0},
 		{"is_a_map", is_a_map, 0},
 		{"walk_survives_removal", walk_survives_removal, 0},
+		{"walk_is_bounded", walk_is_bounded, 0},
+		{"smaller_maximum_is_reached_in_steps", smaller_maximum_is_reached_in_steps, 0},
 	};
 	return SUITE_RUN("table", rows);
 }

@@ -13,9 +13,9 @@
 struct script {
 	struct charge_port port;
 	enum charge_answer answer;
-	unsigned asked, given_back;
-	uint64_t last_id, last_given_back;
-	uint32_t amount_given_back;
+	unsigned asked, cancelled;
+	uint64_t last_id, last_cancelled, last_refund;
+	uint32_t amount_refunded;
 };
 
 static enum charge_answer script_ask(void *ctx, const struct charge *charge, struct now now)
@@ -27,21 +27,34 @@ static enum charge_answer script_ask(void *ctx, const struct charge *charge, str
 	return s->answer;
 }
 
-static void script_give_back(void *ctx, const struct charge *charge, struct now now)
+static void script_cancel(void *ctx, const struct charge *charge, struct now now)
 {
 	struct script *s = ctx;
 	(void)now;
-	s->given_back++;
-	s->last_given_back = charge->id;
+	ck_assert_uint_le(charge->id, s->last_id); /* only what was asked can be cancelled */
+	s->cancelled++;
+	s->last_cancelled = charge->id;
+}
+
+static void script_refund(void *ctx, const struct charge *charge, struct now now)
+{
+	struct script *s = ctx;
+	(void)now;
+	ck_assert_uint_gt(charge->id, s->last_id); /* an operation of its own */
+	ck_assert_uint_gt(charge->id, s->last_refund);
+	s->last_refund = charge->id;
 	for (unsigned i = 0; i < charge->n; i++)
-		s->amount_given_back += charge->item[i].amount;
+		s->amount_refunded += charge->item[i].amount;
 }
 
 static struct bench bench_script(struct script *s, const char *text)
 {
 	*s = (struct script){.answer = CHARGE_PENDING};
-	s->port = (struct charge_port){
-		.ask = script_ask, .give_back = script_give_back, .ctx = s, .deadline_us = 50000};
+	s->port = (struct charge_port){.ask = script_ask,
+		.cancel = script_cancel,
+		.refund = script_refund,
+		.ctx = s,
+		.deadline_us = 50000};
 	return bench_with(text, &s->port);
 }
 
@@ -171,7 +184,7 @@ START_TEST(no_answer_is_decided_here_after_the_deadline)
 }
 END_TEST
 
-START_TEST(no_answer_and_no_room_here_is_refused_and_given_back)
+START_TEST(no_answer_and_no_room_here_is_refused_and_cancelled)
 {
 	struct script s;
 	struct bench b = bench_script(&s, "limits = ( { name = \"one\"; rate = \"1/1h\"; } );");
@@ -192,21 +205,21 @@ START_TEST(no_answer_and_no_room_here_is_refused_and_given_back)
 	ck_assert_int_eq((int)actions[0], ACTION_DUNNO);
 	ck_assert_int_eq((int)actions[1], ACTION_DEFER_IF_PERMIT);
 	ck_assert_uint_eq(used(&b, 0), 1);
-	ck_assert_uint_eq(s.given_back, 1);
-	ck_assert_uint_eq(s.last_given_back, second);
+	ck_assert_uint_eq(s.cancelled, 1);
+	ck_assert_uint_eq(s.last_cancelled, second);
 	bench_end(&b);
 }
 END_TEST
 
-START_TEST(grant_after_the_connection_was_lost_is_given_back)
+START_TEST(grant_after_the_connection_was_lost_is_cancelled)
 {
 	struct script s;
 	struct bench b = bench_script(&s, MINE);
 	uint64_t ticket = wait_for(&b, "m", "a@x");
 	engine_conn_close(b.engine, b.conn, at_s(0));
 	ck_assert_int_eq((int)resume(&b, ticket, CHARGE_GRANTED), ENGINE_STALE);
-	ck_assert_uint_eq(s.given_back, 1);
-	ck_assert_uint_eq(s.last_given_back, ticket);
+	ck_assert_uint_eq(s.cancelled, 1);
+	ck_assert_uint_eq(s.last_cancelled, ticket);
 	ck_assert_uint_eq(used(&b, 0), 0);
 	/* The retry over a second connection is charged on its own. */
 	b.conn = engine_conn_open(b.engine, SPAN("unix:/p"), NULL);
@@ -217,7 +230,7 @@ START_TEST(grant_after_the_connection_was_lost_is_given_back)
 }
 END_TEST
 
-START_TEST(lost_connection_and_no_answer_is_given_back_too)
+START_TEST(lost_connection_and_no_answer_is_cancelled_too)
 {
 	struct script s;
 	struct bench b = bench_script(&s, MINE);
@@ -226,13 +239,13 @@ START_TEST(lost_connection_and_no_answer_is_given_back_too)
 	engine_conn_close(b.engine, b.conn, at_s(0));
 	engine_tick(b.engine, at_s(1));
 	ck_assert(!engine_effect(b.engine, &effect));
-	ck_assert_uint_eq(s.given_back, 1);
+	ck_assert_uint_eq(s.cancelled, 1);
 	ck_assert_uint_eq(tickets(&b), 0);
 	bench_end(&b);
 }
 END_TEST
 
-START_TEST(message_that_is_over_is_answered_and_given_back)
+START_TEST(message_that_is_over_is_answered_and_cancelled)
 {
 	struct script s;
 	struct bench b = bench_script(&s, MINE);
@@ -247,7 +260,7 @@ START_TEST(message_that_is_over_is_answered_and_given_back)
 				 b.engine, ticket, CHARGE_GRANTED, at_s(0), &b.verdict, &answered),
 		ENGINE_DONE);
 	ck_assert_uint_eq(answered, first);
-	ck_assert_uint_eq(s.given_back, 1);
+	ck_assert_uint_eq(s.cancelled, 1);
 	bench_end(&b);
 }
 END_TEST
@@ -261,12 +274,12 @@ START_TEST(given_up_message_gives_back_to_the_port)
 	rcpt(&b, "m", "a@x");
 	rcpt(&b, "m", "b@x");
 	rcpt(&b, "n", "a@x");
-	ck_assert_uint_eq(s.amount_given_back, 2);
+	ck_assert_uint_eq(s.amount_refunded, 2);
 	/* A shortfall too. */
 	rcpt(&b, "n", "b@x");
 	rcpt(&b, "n", "c@x");
 	data(&b, "n", 1);
-	ck_assert_uint_eq(s.amount_given_back, 4);
+	ck_assert_uint_eq(s.amount_refunded, 4);
 	bench_end(&b);
 }
 END_TEST
@@ -297,6 +310,57 @@ START_TEST(hold_waits_for_the_port_and_is_told_once_granted)
 	ck_assert_int_eq((int)resume(&b, ticket, CHARGE_GRANTED), ENGINE_DONE);
 	ck_assert_int_eq((int)b.verdict.action, ACTION_HOLD);
 	ck_assert_uint_eq(decisions(&b), 1);
+	bench_end(&b);
+}
+END_TEST
+
+START_TEST(refused_elsewhere_can_be_looked_up)
+{
+	struct script s;
+	struct effect effect;
+	struct bench b = bench_script(&s, "limits = ( { name = \"wide\"; rate = \"50/1d\"; },"
+					  " { name = \"tight\"; rate = \"5/1h\"; } );");
+	s.answer = CHARGE_REFUSED;
+	ck_assert_int_eq(rcpt(&b, "m", "a@x"), ACTION_DEFER_IF_PERMIT);
+	ck_assert_str_eq(b.verdict.rule, "tight");
+	ck_assert(engine_effect(b.engine, &effect));
+	ck_assert_int_eq((int)effect.kind, EFFECT_DECISION);
+	ck_assert(effect.keep);
+	ck_assert_str_eq(effect.decision->account, "login:alice@example.org");
+	ck_assert_str_eq(effect.decision->recipient, "a@x");
+	ck_assert_str_eq(effect.decision->reference, b.verdict.reference);
+	bench_end(&b);
+}
+END_TEST
+
+/* A shared store goes down: everybody who waits gets an answer, however many they are. */
+START_TEST(every_waiting_connection_is_answered)
+{
+	enum { MANY = 3000 };
+	struct script s;
+	char instance[16];
+	struct bench b = bench_script(&s, "limits = ( { name = \"a\"; rate = \"9000/1h\"; } );");
+	for (int i = 0; i < MANY; i++) {
+		snprintf(instance, sizeof(instance), "i%d", i);
+		b.conn = engine_conn_open(b.engine, SPAN("unix:/p"), NULL);
+		wait_for(&b, instance, "r@x");
+	}
+	engine_tick(b.engine, at_s(1));
+	ck_assert_uint_eq(effects(&b, EFFECT_REPLY), MANY);
+	bench_end(&b);
+}
+END_TEST
+
+START_TEST(nameless_request_that_waited_leaves_nothing)
+{
+	struct script s;
+	struct engine_figures figures;
+	struct bench b = bench_script(&s, MINE);
+	uint64_t ticket = wait_for(&b, "", "a@x");
+	ck_assert_int_eq((int)resume(&b, ticket, CHARGE_GRANTED), ENGINE_DONE);
+	engine_figures(b.engine, &figures);
+	ck_assert_uint_eq(figures.messages, 0);
+	ck_assert_uint_eq(used(&b, 0), 1);
 	bench_end(&b);
 }
 END_TEST
@@ -435,13 +499,16 @@ int main(void)
 		ROW(second_answer_is_stale),
 		ROW(answers_out_of_order),
 		ROW(no_answer_is_decided_here_after_the_deadline),
-		ROW(no_answer_and_no_room_here_is_refused_and_given_back),
-		ROW(grant_after_the_connection_was_lost_is_given_back),
-		ROW(lost_connection_and_no_answer_is_given_back_too),
-		ROW(message_that_is_over_is_answered_and_given_back),
+		ROW(no_answer_and_no_room_here_is_refused_and_cancelled),
+		ROW(grant_after_the_connection_was_lost_is_cancelled),
+		ROW(lost_connection_and_no_answer_is_cancelled_too),
+		ROW(message_that_is_over_is_answered_and_cancelled),
 		ROW(given_up_message_gives_back_to_the_port),
 		ROW(drain_answers_everything_that_waits),
 		ROW(hold_waits_for_the_port_and_is_told_once_granted),
+		ROW(refused_elsewhere_can_be_looked_up),
+		ROW(every_waiting_connection_is_answered),
+		ROW(nameless_request_that_waited_leaves_nothing),
 		ROW(reload_while_waiting),
 		ROW(chaos_charges_what_was_granted),
 	};
