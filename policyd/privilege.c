@@ -63,7 +63,7 @@ static int directory_make(
 
 int privilege_prepare(const struct config *config, struct errbuf *err)
 {
-	struct passwd entry;
+	struct passwd entry = {0};
 	const struct passwd *user = config->user && geteuid() == 0 ? &entry : NULL;
 	int r = 0;
 	if (user)

@@ -26,9 +26,7 @@
 /* Closes the connection that has been idle longest. False: none is idle. */
 static bool drop_idlest(struct policy_server *s, struct now now)
 {
-	struct conn *conn;
-	TAILQ_FOREACH(conn, &s->all, all)
-	{
+	for (struct conn *conn = TAILQ_FIRST(&s->all); conn; conn = TAILQ_NEXT(conn, all)) {
 		if (conn_is_idle(conn)) {
 			metric_add(METRIC_CONNECTIONS_CAPPED, 1);
 			conn_close(conn, now);
