@@ -333,8 +333,9 @@ static int build(struct app *app, struct config *config, struct errbuf *err)
 		hooks.closed = on_closed;
 	}
 	/*
-	 * The state's lock says who runs, so it comes before the sockets: two starts at once must not take
-	 * each other's. Only where another user is to own the files does it have to wait for that.
+	 * The state's lock says who runs, so it comes before the sockets: two starts at once must
+	 * not take each other's. Only where another user is to own the files does it have to wait
+	 * for that.
 	 */
 	bool is_dropping = config->user && geteuid() == 0;
 	int r = privilege_prepare(config, err);

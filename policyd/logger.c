@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where log lines go. They gather for a moment, so that a flood of refusals costs one system call a batch,
- * and are written by another thread, so that a pipe nobody reads does not hold up the mail.
+ * Where log lines go. They gather for a moment, so that a flood of refusals costs one system call a
+ * batch, and are written by another thread, so that a pipe nobody reads does not hold up the mail.
  */
 #include "logger.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The protocol of sd_notify(3), which is one datagram; linking libsystemd for it would bring four more
- * libraries into the process.
+ * The protocol of sd_notify(3), which is one datagram; linking libsystemd for it would bring four
+ * more libraries into the process.
  */
 #include "notify.h"
 

@@ -12,8 +12,8 @@
  */
 MUST_CHECK int privilege_prepare(const struct config *config, struct errbuf *err);
 /*
- * After binding: becomes that user, and checks that there is no way back. Without a user setting it keeps
- * the one that started policyd. 0 or negative with err.
+ * After binding: becomes that user, and checks that there is no way back. Without a user setting it
+ * keeps the one that started policyd. 0 or negative with err.
  */
 MUST_CHECK int privilege_drop(const struct config *config, struct errbuf *err);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* policyctl simulate: what the rules would have done to a stream. The replay itself is src/replay. */
+/*
+ * policyctl simulate: what the rules would have done to a stream. The replay itself is src/replay.
+ */
 #include "simulate.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
 #include "policyd/err.h"
 
 /*
- * args as command.def's row has them. ret_data NULL: prints the summary; else it is the caller's to print.
- * Returns the exit code; other than EX_OK, err says why.
+ * args as command.def's row has them. ret_data NULL: prints the summary; else it is the caller's to
+ * print. Returns the exit code; other than EX_OK, err says why.
  */
 int simulate_run(const json_t *args, json_t **ret_data, struct errbuf *err);
 

@@ -4,10 +4,10 @@
  * shared by several servers. The engine asks; the answer comes at once as the return value, or
  * later through engine_resume() with the charge's id. Both ways run through the same code.
  *
- * A back end may answer late, twice, out of order or never: the engine has a deadline, and ids that wait
- * no longer are ignored and counted. cancel() names a charge that nobody will use, whether it was
- * granted, is under way, or was never seen: afterwards it must count for nothing. refund() is an
- * operation of its own, with a new id: a part of what was granted to a message was not used.
+ * A back end may answer late, twice, out of order or never: the engine has a deadline, and ids that
+ * wait no longer are ignored and counted. cancel() names a charge that nobody will use, whether it
+ * was granted, is under way, or was never seen: afterwards it must count for nothing. refund() is
+ * an operation of its own, with a new id: a part of what was granted to a message was not used.
  */
 #ifndef POLICYD_CHARGE_H
 #define POLICYD_CHARGE_H

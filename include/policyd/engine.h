@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * engine.h - the decision, from request to verdict. Pure: no descriptor, no clock, no randomness of its
- * own, no log. Time comes in with each call, chance as a seed; what should happen elsewhere comes out as
- * effects, to be fetched after the reply.
+ * engine.h - the decision, from request to verdict. Pure: no descriptor, no clock, no randomness of
+ * its own, no log. Time comes in with each call, chance as a seed; what should happen elsewhere
+ * comes out as effects, to be fetched after the reply.
  *
  *	r = engine_begin(e, conn, &request, now, &verdict, &ticket);
  *	if (r == ENGINE_DONE) send(reply_format(&verdict));
  *	else                  stop reading conn until an EFFECT_REPLY names it, or engine_resume() answers
  *	while (engine_effect(e, &effect)) carry_out(&effect);
  *
- * One request, one direction: subject -> standing -> limits peek -> strongest action -> charge. A message
- * is one transaction, found by (peer, instance), so that retries and identical queries cost nothing.
+ * One request, one direction: subject -> standing -> limits peek -> strongest action -> charge. A
+ * message is one transaction, found by (peer, instance), so that retries and identical queries cost
+ * nothing.
  */
 #ifndef POLICYD_ENGINE_H
 #define POLICYD_ENGINE_H

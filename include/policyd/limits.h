@@ -55,8 +55,8 @@ struct limits_plan {
 };
 
 /*
- * before: the plan it follows, or NULL. Cells never become narrower, so that a reload to a smaller rate
- * forgets nothing.
+ * before: the plan it follows, or NULL. Cells never become narrower, so that a reload to a smaller
+ * rate forgets nothing.
  */
 struct limits_plan *limits_plan_new(struct config *config, const struct limits_plan *before);
 struct limits_plan *limits_plan_ref(struct limits_plan *plan);
@@ -68,11 +68,15 @@ extern const struct account_part_row limits_part;
 /* An account's rings under a plan, made or laid out anew when needed. Borrowed from the account. */
 struct rings;
 struct rings *limits_rings(struct limits_plan *plan, struct account *account);
-/* The same without making anything: NULL when the account has none, or has those of another plan. */
+/*
+ * The same without making anything: NULL when the account has none, or has those of another plan.
+ */
 const struct rings *limits_rings_peek(
 	const struct limits_plan *plan, const struct account *account);
 
-/* The ring of a plan that counts what that shape (perhaps of an older plan) counts, or RING_NONE. */
+/*
+ * The ring of a plan that counts what that shape (perhaps of an older plan) counts, or RING_NONE.
+ */
 #define RING_NONE UINT32_MAX
 uint32_t limits_find_ring(const struct limits_plan *plan, const struct ring_shape *shape);
 
@@ -85,7 +89,10 @@ uint32_t ring_reserved(const struct limits_plan *plan, const struct rings *rings
 /* Books into the current bucket; saturates at the cell's largest value. */
 void ring_book(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
 	mono_t mono);
-/* Takes back from the bucket that was current at booked_at, if it is still in the ring; never below zero. */
+/*
+ * Takes back from the bucket that was current at booked_at, if it is still in the ring; never below
+ * zero.
+ */
 void ring_refund(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
 	mono_t booked_at);
 void ring_reserve(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n);
@@ -97,9 +104,9 @@ struct ring_ask {
 	mono_t mono;
 };
 /*
- * The first time at which cost more would fit under limit if nothing else happened: ask->mono itself
- * when it fits now; MONO_NEVER when waiting alone does not help (cost above limit, or reservations
- * fill it).
+ * The first time at which cost more would fit under limit if nothing else happened: ask->mono
+ * itself when it fits now; MONO_NEVER when waiting alone does not help (cost above limit, or
+ * reservations fill it).
  */
 mono_t ring_room_at(const struct limits_plan *plan, const struct rings *rings, uint32_t ring,
 	const struct ring_ask *ask);

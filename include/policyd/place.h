@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * place.h - a listening socket and, for a unix one, the file that stands for it: made with its permissions
- * before anybody can get in, a stale one replaced, a live one left alone, and at the end removed only
- * if it is still ours.
+ * place.h - a listening socket and, for a unix one, the file that stands for it: made with its
+ * permissions before anybody can get in, a stale one replaced, a live one left alone, and at the
+ * end removed only if it is still ours.
  */
 #ifndef POLICYD_PLACE_H
 #define POLICYD_PLACE_H
@@ -27,11 +27,13 @@ struct place {
 };
 
 /*
- * 0; -EADDRINUSE: somebody listens there; -ENOENT: no such group or directory; -EINVAL: no address; other
- * negatives as the socket calls give them. err names the place and the remedy.
+ * 0; -EADDRINUSE: somebody listens there; -ENOENT: no such group or directory; -EINVAL: no address;
+ * other negatives as the socket calls give them. err names the place and the remedy.
  */
 MUST_CHECK int place_open(const struct place_setup *setup, struct place *ret, struct errbuf *err);
-/* Closes the descriptor, then removes the file if nobody has replaced it. Zero or closed: nothing. */
+/*
+ * Closes the descriptor, then removes the file if nobody has replaced it. Zero or closed: nothing.
+ */
 void place_close(struct place *place);
 /* Only removes the file: new clients go elsewhere, those already waiting can still be accepted. */
 void place_unlink(struct place *place);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * policy_server.h - the policy service as Postfix sees it: listeners, connections, requests in, replies
- * out, over libevent. It hands each request to the engine at once and sends the reply before anything
- * else happens; what should happen afterwards is the caller's, who is told by the hooks.
+ * policy_server.h - the policy service as Postfix sees it: listeners, connections, requests in,
+ * replies out, over libevent. It hands each request to the engine at once and sends the reply
+ * before anything else happens; what should happen afterwards is the caller's, who is told by the
+ * hooks.
  *
- * One reply a request, never an unasked byte. A connection that sends what is no policy request is closed
- * without a reply (SMTPD_POLICY_README); idle ones stay open, until the cap is reached.
+ * One reply a request, never an unasked byte. A connection that sends what is no policy request is
+ * closed without a reply (SMTPD_POLICY_README); idle ones stay open, until the cap is reached.
  */
 #ifndef POLICYD_POLICY_SERVER_H
 #define POLICYD_POLICY_SERVER_H
@@ -36,22 +37,28 @@ struct policy_server_hooks {
 };
 
 /*
- * Listens on every address of the configuration. 0, or what place_open() says; then nothing listens.
+ * Listens on every address of the configuration. 0, or what place_open() says; then nothing
+ * listens.
  */
 MUST_CHECK int policy_server_new(struct event_base *base, struct engine *engine,
 	const struct policy_server_hooks *hooks, struct policy_server **ret, struct errbuf *err);
 
-/* The verdict for a connection that waited (EFFECT_REPLY). A connection that has gone is ignored. */
+/*
+ * The verdict for a connection that waited (EFFECT_REPLY). A connection that has gone is ignored.
+ */
 void policy_server_reply(
 	struct policy_server *s, engine_conn conn, const struct verdict *verdict, struct now now);
 
-/* Closes connections that let a request or the reading of a reply drag on too long. Call once a second. */
+/*
+ * Closes connections that let a request or the reading of a reply drag on too long. Call once a
+ * second.
+ */
 void policy_server_tick(struct policy_server *s, struct now now);
 
 /*
- * An orderly stop: takes every connection that is waiting to be accepted, answers every complete request
- * that is in a socket's buffer, closes everything. Verdicts of connections that wait must have come
- * before (engine_drain(), then policy_server_reply()).
+ * An orderly stop: takes every connection that is waiting to be accepted, answers every complete
+ * request that is in a socket's buffer, closes everything. Verdicts of connections that wait must
+ * have come before (engine_drain(), then policy_server_reply()).
  */
 void policy_server_drain(struct policy_server *s, struct now now);
 /* After a drain, or at once; NULL is fine. */

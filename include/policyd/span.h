@@ -50,6 +50,9 @@ ptrdiff_t span_rfind(struct span text, char c);
 /* ASCII blanks (space, tab, CR, LF) removed at both ends. */
 struct span span_trim(struct span text);
 
+/* Takes the next word, up to a blank, off the front of *rest; empty at the end. */
+struct span span_word(struct span *rest);
+
 /* The whole span as a decimal number. 0, or -EINVAL (empty, a byte that is no digit), or -ERANGE.
  */
 MUST_CHECK int span_to_u64(struct span text, uint64_t *ret);

@@ -49,6 +49,17 @@ struct span span_trim(struct span text)
 	return text;
 }
 
+struct span span_word(struct span *rest)
+{
+	size_t n = 0;
+	*rest = span_trim(*rest);
+	while (n < rest->n && rest->p[n] != ' ')
+		n++;
+	struct span word = span_make(rest->p, n);
+	*rest = span_make(rest->p + n, rest->n - n);
+	return word;
+}
+
 int span_to_u64(struct span text, uint64_t *ret)
 {
 	uint64_t value = 0;

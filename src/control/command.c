@@ -51,17 +51,6 @@ const struct command_row *command_suggest(struct span verb)
 	return best.word ? command_find(span_of(best.word)) : NULL;
 }
 
-static struct span word_take(struct span *rest)
-{
-	size_t n = 0;
-	*rest = span_trim(*rest);
-	while (n < rest->n && rest->p[n] != ' ')
-		n++;
-	struct span word = span_make(rest->p, n);
-	*rest = span_make(rest->p + n, rest->n - n);
-	return word;
-}
-
 static bool was_suffix_cut(struct span *word, struct span suffix)
 {
 	if (!span_ends(*word, suffix))
@@ -97,7 +86,7 @@ static int arg_finish(struct command_arg *arg, struct command_arg *ret)
 
 static int arg_take(struct span *rest, struct command_arg *ret)
 {
-	struct command_arg arg = {.value = word_take(rest)};
+	struct command_arg arg = {.value = span_word(rest)};
 	bool is_optional = was_prefix_cut(&arg.value, SPAN("["));
 	if (span_starts(arg.value, SPAN("-"))) {
 		arg.option = arg.value;
@@ -105,7 +94,7 @@ static int arg_take(struct span *rest, struct command_arg *ret)
 			arg.value = SPAN("");
 			return arg_finish(&arg, ret);
 		}
-		arg.value = word_take(rest);
+		arg.value = span_word(rest);
 	}
 	arg.is_repeated = was_suffix_cut(&arg.value, SPAN("..."));
 	arg.is_required = !is_optional;

@@ -83,17 +83,6 @@ static void blanks_print(const struct render *render, size_t n)
 
 /* ---- columns ---- */
 
-static struct span word_take(struct span *rest)
-{
-	*rest = span_trim(*rest);
-	size_t n = 0;
-	while (n < rest->n && rest->p[n] != ' ')
-		n++;
-	struct span word = span_make(rest->p, n);
-	*rest = span_make(rest->p + n, rest->n - n);
-	return word;
-}
-
 /* "key=Title" or "key=Title:r". */
 static struct column column_of(struct span word)
 {
@@ -117,7 +106,7 @@ static void columns_find(struct table *table, const char *columns, struct span l
 {
 	struct span rest = span_of(columns), group = SPAN("");
 	while (span_trim(rest).n && table->columns < COLUMNS_MAX) {
-		struct span word = word_take(&rest);
+		struct span word = span_word(&rest);
 		if (span_ends(word, SPAN(":")))
 			group = span_make(word.p, word.n - 1);
 		else if (span_equal(group, list))

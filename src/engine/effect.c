@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Decisions remembered, effects queued. Carrying them out (log, store, late replies) is the rim's business,
- * after the reply.
+ * Decisions remembered, effects queued. Carrying them out (log, store, late replies) is the rim's
+ * business, after the reply.
  */
 #include "internal.h"
 
@@ -101,8 +101,8 @@ bool decision_refer(struct engine *e, struct transaction *tx, const char *rule, 
 }
 
 /*
- * At most KEEP_A_MINUTE a minute of one account. Accounts that fall into one slot share its bound: a slot that
- * began afresh with each of them would be no bound at all.
+ * At most KEEP_A_MINUTE a minute of one account. Accounts that fall into one slot share its bound:
+ * a slot that began afresh with each of them would be no bound at all.
  */
 static bool may_keep(struct engine *e, const struct decision *d)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The life of the engine: making it, connections, a new snapshot, time passing. One request's way from
- * question to verdict is in flow.c.
+ * The life of the engine: making it, connections, a new snapshot, time passing. One request's way
+ * from question to verdict is in flow.c.
  */
 #include "internal.h"
 
@@ -25,7 +25,9 @@ static void forget(void *ctx, const struct charge *charge, struct now now)
 	(void)now;
 }
 
-/* The rings in memory are the whole truth: the engine has looked at them, and nobody else charges. */
+/*
+ * The rings in memory are the whole truth: the engine has looked at them, and nobody else charges.
+ */
 const struct charge_port charge_local = {.ask = grant, .cancel = forget, .refund = forget};
 
 #define SWEEP_EVERY_US SECOND_US

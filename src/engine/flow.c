@@ -74,7 +74,10 @@ static void conn_attach(struct engine *e, struct conn *conn, struct transaction 
 		table_move(e->transactions, tx, TRANSACTION_OPEN);
 }
 
-/* A message that is this one request: whoever asks without an instance is not followed (semantics 7). */
+/*
+ * A message that is this one request: whoever asks without an instance is not followed (semantics
+ * 7).
+ */
 static struct transaction *message_nameless(struct call *c)
 {
 	struct engine *e = c->e;
@@ -89,7 +92,9 @@ static struct transaction *message_nameless(struct call *c)
 	return tx;
 }
 
-/* The message of a request: the connection's own, one that another connection began, or a new one. */
+/*
+ * The message of a request: the connection's own, one that another connection began, or a new one.
+ */
 static struct transaction *message_of(struct call *c, engine_conn id, struct transaction *tx)
 {
 	struct engine *e = c->e;
@@ -179,8 +184,8 @@ static void granted(struct call *c)
 }
 
 /*
- * The charge port has no room although the rings here have: other servers used it up. Of the rules, the one
- * with the least room here is the likeliest to be the one.
+ * The charge port has no room although the rings here have: other servers used it up. Of the rules,
+ * the one with the least room here is the likeliest to be the one.
  */
 static void refused_elsewhere(struct call *c)
 {
@@ -292,7 +297,10 @@ static struct cost cost_of(const struct call *c)
 	return (struct cost){.messages = excess && tx->accepted == 0, .recipients = excess};
 }
 
-/* Repetitions are alike in (stage, recipient); at DATA and later only with the same count of recipients. */
+/*
+ * Repetitions are alike in (stage, recipient); at DATA and later only with the same count of
+ * recipients.
+ */
 static uint64_t answer_id(const struct call *c)
 {
 	uint64_t id = siphash24(&c->e->key, c->request->recipient);
@@ -370,7 +378,10 @@ enum engine_result engine_begin(struct engine *e, engine_conn id, const struct r
 	c.now = now;
 	c.was_accepted = false;
 	metric_add(METRIC_REQUESTS, 1);
-	/* Not only at ticks: what is decided must depend on times alone, so that it can be replayed. */
+	/*
+	 * Not only at ticks: what is decided must depend on times alone, so that it can be
+	 * replayed.
+	 */
 	messages_expire(e, now);
 	verdict_pass(ret);
 	c.tx = conn_message(e, &e->conn[id], request->instance, now);

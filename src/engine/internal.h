@@ -164,8 +164,8 @@ struct asked {
 };
 
 /*
- * It holds what the answer will need, and no pointer to anything that may go: the message and its account
- * by ref (the account pinned), the rules by reference.
+ * It holds what the answer will need, and no pointer to anything that may go: the message and its
+ * account by ref (the account pinned), the rules by reference.
  */
 struct ticket {
 	struct table_node node; /* key: the charge's id */

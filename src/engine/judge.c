@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the rules say: all are peeked at, none is charged here (check all, then charge all). Suspensions
- * and words are not known here.
+ * What the rules say: all are peeked at, none is charged here (check all, then charge all).
+ * Suspensions and words are not known here.
  */
 #include "internal.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * At which stage a message counts for good (semantics 9). policyd cannot know in which restriction lists
- * it stands, so it learns: until a later stage is seen from a place, RCPT is all there will be, and what
- * was accepted there is booked at once. What booking means is in transaction.c.
+ * At which stage a message counts for good (semantics 9). policyd cannot know in which restriction
+ * lists it stands, so it learns: until a later stage is seen from a place, RCPT is all there will
+ * be, and what was accepted there is booked at once. What booking means is in transaction.c.
  */
 #include "internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The words of a verdict: reason, reference, when room returns, whom to ask (semantics 18). That they are
- * printable and short is seen to where the reply is made.
+ * The words of a verdict: reason, reference, when room returns, whom to ask (semantics 18). That
+ * they are printable and short is seen to where the reply is made.
  */
 #include "internal.h"
 

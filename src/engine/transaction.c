@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A message: from its first request to its end, whatever connections Postfix uses and however often it
- * asks (semantics 7 to 11). Which answer is right is not decided here.
+ * A message: from its first request to its end, whatever connections Postfix uses and however often
+ * it asks (semantics 7 to 11). Which answer is right is not decided here.
  */
 #include "internal.h"
 
@@ -102,8 +102,8 @@ void transaction_remember(struct transaction *tx, uint64_t id, const struct verd
 /* ---- charges ---- */
 
 /*
- * The account's rings, and which of them counts what ring of plan (perhaps an older one) counts. False when
- * there is none (any more).
+ * The account's rings, and which of them counts what ring of plan (perhaps an older one) counts.
+ * False when there is none (any more).
  */
 struct ring_place {
 	struct rings *rings;

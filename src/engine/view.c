@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* What the desk sees. Views make nothing and change nothing; how they are printed is not known here. */
+/*
+ * What the desk sees. Views make nothing and change nothing; how they are printed is not known
+ * here.
+ */
 #include "internal.h"
 
 #include <stdlib.h>
 
 #define TOP_SLICE 2000 /* places of the table a step: well under a millisecond */
 
-/* An account that is known may have rings of an older plan: those are laid out anew, as at a request. */
+/*
+ * An account that is known may have rings of an older plan: those are laid out anew, as at a
+ * request.
+ */
 static const struct rings *rings_of(struct engine *e, struct account *account)
 {
 	if (!account || !account->part[PART_RINGS])

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* One policy connection: bytes in, replies out. Which connections there may be is decided in server.c. */
+/*
+ * One policy connection: bytes in, replies out. Which connections there may be is decided in
+ * server.c.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>

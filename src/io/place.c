@@ -139,7 +139,10 @@ static int group_give(const struct place_setup *setup, const char *path, struct 
 			r ? strerror(r) : "");
 		return -ENOENT;
 	}
-	/* Never through a link: in a directory of another user root would give away what it points at. */
+	/*
+	 * Never through a link: in a directory of another user root would give away what it points
+	 * at.
+	 */
 	if (lchown(path, (uid_t)-1, gid) != 0)
 		return errno_tell(path, "cannot give it its group", err);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The policy service: listeners, the cap on connections, deadlines, the orderly stop. What is said on a
- * connection is in conn.c.
+ * The policy service: listeners, the cap on connections, deadlines, the orderly stop. What is said
+ * on a connection is in conn.c.
  */
 #include "server.h"
 
@@ -167,7 +167,9 @@ static int listener_open(
 	return 0;
 }
 
-/* The connections there may be: fewer where descriptors are few, so that policyctl always gets in. */
+/*
+ * The connections there may be: fewer where descriptors are few, so that policyctl always gets in.
+ */
 static size_t conns_allowed(size_t conns_max)
 {
 	struct rlimit limit;

@@ -2,9 +2,10 @@
 /*
  * server.h - the policy server and its connections; private to io.
  *
- * A connection reads into one buffer that all share and parses there. Only what is left over (part of a
- * request, or requests beyond the share of one wake-up) is copied to the connection's own rest. While
- * a reply could not be sent, or the engine waits for an answer, the connection is not read.
+ * A connection reads into one buffer that all share and parses there. Only what is left over (part
+ * of a request, or requests beyond the share of one wake-up) is copied to the connection's own
+ * rest. While a reply could not be sent, or the engine waits for an answer, the connection is not
+ * read.
  *
  * Every connection stands on `all`, longest idle first, and on `late` while it owes something (the
  * rest of a request, the reading of a reply), longest owing first.

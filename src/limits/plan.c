@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From a snapshot's rules to rings: which rules share one, how wide its cells are, where it lies; and
- * accounts made under an older plan laid out anew. The arithmetic of a ring is in ring.c.
+ * From a snapshot's rules to rings: which rules share one, how wide its cells are, where it lies;
+ * and accounts made under an older plan laid out anew. The arithmetic of a ring is in ring.c.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Ring arithmetic: how much is used, book, refund, reserve, when room returns. Which rule asks, and what
- * happens when there is no room, is not known here.
+ * Ring arithmetic: how much is used, book, refund, reserve, when room returns. Which rule asks, and
+ * what happens when there is no room, is not known here.
  */
 #include <assert.h>
 

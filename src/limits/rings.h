@@ -2,9 +2,9 @@
 /*
  * rings.h - how rings lie in an account's memory; private to limits.
  *
- * One block an account: struct rings, then for each ring of the plan a struct ring_head and its cells.
- * The bucket with number b lives in cell b % (buckets + 1); cells of buckets between the newest and now
- * are stale and are cleared when the ring advances.
+ * One block an account: struct rings, then for each ring of the plan a struct ring_head and its
+ * cells. The bucket with number b lives in cell b % (buckets + 1); cells of buckets between the
+ * newest and now are stale and are cleared when the ring advances.
  */
 #ifndef POLICYD_LIMITS_RINGS_H
 #define POLICYD_LIMITS_RINGS_H

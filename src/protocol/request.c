@@ -85,7 +85,9 @@ static enum request_result bad_line(const struct parse *parse, const char *why)
 	return REQUEST_BAD;
 }
 
-/* A line that is not the one Postfix would send next: another order, or an attribute unknown to us. */
+/*
+ * A line that is not the one Postfix would send next: another order, or an attribute unknown to us.
+ */
 static bool take_other(struct parse *parse, const char *line, size_t n)
 {
 	const char *equals = memchr(line, '=', n);
@@ -101,8 +103,9 @@ static bool take_other(struct parse *parse, const char *line, size_t n)
 }
 
 /*
- * NUL is the one byte that Postfix, made of C strings, can never send. Other controls pass: if a client
- * could make us hang up on one, its mail would escape judgement wherever default_action is DUNNO.
+ * NUL is the one byte that Postfix, made of C strings, can never send. Other controls pass: if a
+ * client could make us hang up on one, its mail would escape judgement wherever default_action is
+ * DUNNO.
  */
 static enum request_result finish(
 	struct parse *parse, struct span whole, struct request *ret, size_t *ret_used)

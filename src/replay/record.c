@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the daemon was asked and answered, as lines of JSON for policyctl simulate. Recording never slows
- * an answer: what the disk does not take in time is dropped, with a count.
+ * What the daemon was asked and answered, as lines of JSON for policyctl simulate. Recording never
+ * slows an answer: what the disk does not take in time is dropped, with a count.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -174,7 +174,9 @@ void recorder_event(struct recorder *r, const struct policy_event *event, struct
 	json_t *line = line_new(now, "command");
 	json_object_set_new(line, "verb", json_string(event_rows[event->kind].name));
 	jsonl_put_text(line, "account", event->account);
-	/* A permanent end has no place among the microseconds that a double holds: it is left out. */
+	/*
+	 * A permanent end has no place among the microseconds that a double holds: it is left out.
+	 */
 	if (event->until.us != WALL_NEVER.us)
 		json_object_set_new(line, "until", json_real((double)event->until.us / 1e6));
 	put_line(r, line);

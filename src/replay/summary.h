@@ -7,7 +7,9 @@
 
 struct tally;
 
-/* summary is filled as decisions come in, and completed by tally_finish(), which frees the tally. */
+/*
+ * summary is filled as decisions come in, and completed by tally_finish(), which frees the tally.
+ */
 struct tally *tally_new(struct replay_summary *summary);
 void tally_decision(struct tally *t, const struct decision *d);
 void tally_finish(struct tally *t);

@@ -44,8 +44,8 @@ static struct span without_dots(struct span domain)
 }
 
 /*
- * The domain as A-label (RFC 5890) to buf, at most room bytes. libidn2 costs microseconds even for ASCII,
- * so it is asked only about the others; what it refuses stays as its bytes.
+ * The domain as A-label (RFC 5890) to buf, at most room bytes. libidn2 costs microseconds even for
+ * ASCII, so it is asked only about the others; what it refuses stays as its bytes.
  */
 static size_t domain_to(struct span domain, char *buf, size_t room)
 {

@@ -50,6 +50,10 @@ START_TEST(spans)
 	ck_assert_int_eq(span_rfind(span_make(NULL, 0), '@'), -1);
 	ck_assert(span_equal(span_trim(SPAN(" \t x y\r\n")), SPAN("x y")));
 	ck_assert_uint_eq(span_trim(SPAN("  ")).n, 0);
+	struct span rest = SPAN("  two words ");
+	ck_assert(span_equal(span_word(&rest), SPAN("two")));
+	ck_assert(span_equal(span_word(&rest), SPAN("words")));
+	ck_assert_uint_eq(span_word(&rest).n, 0);
 	ck_assert_uint_eq(span_copy(SPAN("abcdef"), small, sizeof(small)), 3);
 	ck_assert_str_eq(small, "abc");
 }

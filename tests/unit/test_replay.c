@@ -16,7 +16,7 @@
 
 /* ---- a request and back ---- */
 
-#define REQUESTS 100000
+#define REQUESTS 30000
 
 /* What request_parse() lets through: any byte but NUL and LF; half of the values are text. */
 static size_t random_value(struct chance *chance, char *buf, size_t size)
