@@ -34,15 +34,10 @@ struct logger {
 	int syslog_fd; /* -1: not connected */
 };
 
-static const struct {
-	int priority;
-	const char *word;
-} levels[] = {
-	[LEVEL_ERROR] = {LOG_ERR, "ERROR"},
-	[LEVEL_WARNING] = {LOG_WARNING, "WARNING"},
-	[LEVEL_NOTICE] = {LOG_NOTICE, "NOTICE"},
-	[LEVEL_INFO] = {LOG_INFO, "INFO"},
-	[LEVEL_DEBUG] = {LOG_DEBUG, "DEBUG"},
+static const int priorities[] = {
+	[LEVEL_ERROR] = LOG_ERR,
+	[LEVEL_WARNING] = LOG_WARNING,
+	[LEVEL_NOTICE] = LOG_NOTICE,
 };
 
 /* ---- on the writing thread ---- */
@@ -113,7 +108,7 @@ static int syslog_send(struct logger *logger, struct span line)
 static size_t syslog_format(struct span line, const char *when, char *buf, size_t size)
 {
 	int n = snprintf(buf, size, "<%d>%s policyd[%ld]: %.*s",
-		LOG_MAIL | levels[line.p[0] - '0'].priority, when, (long)getpid(), (int)line.n - 1,
+		LOG_MAIL | priorities[line.p[0] - '0'], when, (long)getpid(), (int)line.n - 1,
 		line.p + 1);
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
@@ -171,7 +166,7 @@ static void gather(struct logger *logger, struct span line)
 static void stderr_sink(void *ctx, enum log_level level, const char *text, size_t n)
 {
 	char line[LOG_LINE_MAX + 16];
-	size_t at = span_copy(span_of(levels[level].word), line, sizeof(line));
+	size_t at = span_copy(span_of(log_level_word(level)), line, sizeof(line));
 	line[at++] = ' ';
 	at += span_copy(span_make(text, n), line + at, sizeof(line) - at);
 	gather(ctx, span_make(line, at));

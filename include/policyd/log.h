@@ -16,7 +16,10 @@
 
 #include "policyd/span.h"
 
-enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTICE, LEVEL_INFO, LEVEL_DEBUG };
+enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTICE };
+
+/* "ERROR", ...: how a line on standard error begins. */
+const char *log_level_word(enum log_level level);
 
 struct log_field {
 	const char *name;

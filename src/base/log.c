@@ -12,13 +12,16 @@
 static const char cut_mark[] = "...";
 
 static const char *const level_words[] = {
-	[LEVEL_ERROR] = "ERROR ",
-	[LEVEL_WARNING] = "WARNING ",
-	[LEVEL_NOTICE] = "NOTICE ",
-	[LEVEL_INFO] = "INFO ",
-	[LEVEL_DEBUG] = "DEBUG ",
+	[LEVEL_ERROR] = "ERROR",
+	[LEVEL_WARNING] = "WARNING",
+	[LEVEL_NOTICE] = "NOTICE",
 };
 #define LEVEL_WORD_MAX 8 /* "WARNING " */
+
+const char *log_level_word(enum log_level level)
+{
+	return level_words[level];
+}
 
 static void sink_stderr(void *ctx, enum log_level level, const char *text, size_t n)
 {
@@ -30,6 +33,7 @@ static void sink_stderr(void *ctx, enum log_level level, const char *text, size_
 	if (n > LOG_LINE_MAX)
 		n = LOG_LINE_MAX;
 	memcpy(line, word.p, word.n);
+	line[word.n++] = ' ';
 	memcpy(line + word.n, text, n);
 	line[word.n + n] = '\n';
 	/*

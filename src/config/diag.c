@@ -71,28 +71,31 @@ static void diag_add(struct diag *diag, struct config_place place, bool error, c
 	diag->n++;
 }
 
-void diag_error(struct diag *diag, struct config_place place, const char *format, ...)
+static void diag_format(
+	struct diag *diag, struct config_place place, bool error, const char *format, va_list args)
 {
 	char message[MESSAGE_SIZE];
+	int n = vsnprintf(message, sizeof(message), format, args);
+
+	diag_add(diag, place, error, n < 0 ? format : message);
+}
+
+void diag_error(struct diag *diag, struct config_place place, const char *format, ...)
+{
 	va_list args;
-	int n;
 
 	va_start(args, format);
-	n = vsnprintf(message, sizeof(message), format, args);
+	diag_format(diag, place, true, format, args);
 	va_end(args);
-	diag_add(diag, place, true, n < 0 ? format : message);
 }
 
 void diag_warning(struct diag *diag, struct config_place place, const char *format, ...)
 {
-	char message[MESSAGE_SIZE];
 	va_list args;
-	int n;
 
 	va_start(args, format);
-	n = vsnprintf(message, sizeof(message), format, args);
+	diag_format(diag, place, false, format, args);
 	va_end(args);
-	diag_add(diag, place, false, n < 0 ? format : message);
 }
 
 void diag_wrapped(struct diag *diag, struct config_place place, struct span number, unsigned bits)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "policyd/control.h"
+#include "policyd/log.h"
 
 #define T0 (INT64_C(1790000000) * SECOND_US) /* 2026-09-21T14:13:20Z */
 
@@ -250,6 +251,38 @@ static inline struct verdict mail(struct world *world, const char *login, const 
 	ck_assert_int_eq(engine_begin(world->engine, 0, &request, world->now, &verdict, &ticket),
 		ENGINE_DONE);
 	return verdict;
+}
+
+/* ---- what the suites of the control socket begin with ---- */
+
+#define ROWS(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
+
+static struct world world;
+
+static void no_log(void *ctx, enum log_level level, const char *text, size_t n)
+{
+	(void)ctx;
+	(void)level;
+	(void)text;
+	(void)n;
+}
+
+static void make(void)
+{
+	log_set_sink(no_log, NULL);
+	world_open(&world);
+}
+
+static void clean(void)
+{
+	world_close(&world);
+}
+
+static size_t accounts(void)
+{
+	struct engine_figures figures;
+	engine_figures(world.engine, &figures);
+	return figures.accounts.count[ACCOUNT_LOGIN];
 }
 
 #endif

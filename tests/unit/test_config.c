@@ -3,14 +3,12 @@
  * config.h: what is accepted, what every mistake is told as, and where. Files and --set are in
  * test_config_files.c.
  */
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "policyd/config.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+#include "suite.h"
 
 /* The least that loads without a word. */
 #define LISTEN "listen = ( { address = \"unix:/run/p.sock\"; } );\n"
@@ -475,23 +473,15 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("config");
-	TCase *tc = tcase_create("config");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_loop_test(tc, mistake_row, 0, ROWS(mistakes));
-	tcase_add_loop_test(tc, fine_row, 0, ROWS(fine));
-	tcase_add_loop_test(tc, crowd_row, 0, ROWS(crowds));
-	tcase_add_test(tc, contract_sample);
-	tcase_add_test(tc, presets);
-	tcase_add_test(tc, all_errors_in_order);
-	tcase_add_test(tc, nul_byte);
-	tcase_add_test(tc, references);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	const struct suite_row rows[] = {
+		{"mistake_row", mistake_row, ROWS(mistakes)},
+		{"fine_row", fine_row, ROWS(fine)},
+		{"crowd_row", crowd_row, ROWS(crowds)},
+		{"contract_sample", contract_sample, 0},
+		{"presets", presets, 0},
+		{"all_errors_in_order", all_errors_in_order, 0},
+		{"nul_byte", nul_byte, 0},
+		{"references", references, 0},
+	};
+	return SUITE_RUN("config", rows);
 }

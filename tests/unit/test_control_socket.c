@@ -4,37 +4,6 @@
 #include <sysexits.h>
 
 #include "control_help.h"
-#include "policyd/log.h"
-
-#define ROWS(rows) ((int)(sizeof(rows) / sizeof((rows)[0])))
-
-static struct world world;
-
-static void no_log(void *ctx, enum log_level level, const char *text, size_t n)
-{
-	(void)ctx;
-	(void)level;
-	(void)text;
-	(void)n;
-}
-
-static void make(void)
-{
-	log_set_sink(no_log, NULL);
-	world_open(&world);
-}
-
-static void clean(void)
-{
-	world_close(&world);
-}
-
-static size_t accounts(void)
-{
-	struct engine_figures figures;
-	engine_figures(world.engine, &figures);
-	return figures.accounts.count[ACCOUNT_LOGIN];
-}
 
 static const char suspend_a[] =
 	"{\"verb\":\"suspend\",\"args\":{\"account\":\"a\",\"reason\":\"r\"}}\n";

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* log.h: line shape, escaping, the sink, and the throttle. */
-#include <check.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "policyd/log.h"
-
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+#include "suite.h"
 
 /* What a sink got last. */
 struct caught {
@@ -174,22 +172,14 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("log");
-	TCase *tc = tcase_create("log");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_loop_test(tc, escape_row, 0, ROWS(escapes));
-	tcase_add_test(tc, escape_nul);
-	tcase_add_loop_test(tc, escape_room_row, 0, ROWS(escapes));
-	tcase_add_test(tc, line_shape);
-	tcase_add_test(tc, long_lines_say_so);
-	tcase_add_test(tc, default_sink_writes_stderr);
-	tcase_add_test(tc, throttle);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	const struct suite_row rows[] = {
+		{"escape_row", escape_row, ROWS(escapes)},
+		{"escape_nul", escape_nul, 0},
+		{"escape_room_row", escape_room_row, ROWS(escapes)},
+		{"line_shape", line_shape, 0},
+		{"long_lines_say_so", long_lines_say_so, 0},
+		{"default_sink_writes_stderr", default_sink_writes_stderr, 0},
+		{"throttle", throttle, 0},
+	};
+	return SUITE_RUN("log", rows);
 }

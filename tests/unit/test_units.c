@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* units.h: durations, sizes and rates, to numbers and back. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "policyd/clock.h"
 #include "policyd/units.h"
+#include "suite.h"
 
-#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
-#define BAD         INT64_C(-1) /* not taken */
-#define UNTOUCHED   INT64_C(-77)
+#define BAD       INT64_C(-1) /* not taken */
+#define UNTOUCHED INT64_C(-77)
 
 static const struct {
 	const char *text;
@@ -212,21 +211,13 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("units");
-	TCase *tc = tcase_create("units");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_loop_test(tc, duration_row, 0, ROWS(durations));
-	tcase_add_loop_test(tc, size_row, 0, ROWS(sizes));
-	tcase_add_loop_test(tc, rate_row, 0, ROWS(rates));
-	tcase_add_test(tc, errors_are_optional);
-	tcase_add_loop_test(tc, duration_format_row, 0, ROWS(shown));
-	tcase_add_loop_test(tc, rate_round_trip, 0, ROWS(rates));
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	const struct suite_row rows[] = {
+		{"duration_row", duration_row, ROWS(durations)},
+		{"size_row", size_row, ROWS(sizes)},
+		{"rate_row", rate_row, ROWS(rates)},
+		{"errors_are_optional", errors_are_optional, 0},
+		{"duration_format_row", duration_format_row, ROWS(shown)},
+		{"rate_round_trip", rate_round_trip, ROWS(rates)},
+	};
+	return SUITE_RUN("units", rows);
 }
