@@ -71,6 +71,7 @@ static void diag_add(struct diag *diag, struct config_place place, bool error, c
 	diag->n++;
 }
 
+PRINTF_LIKE(4, 0)
 static void diag_format(
 	struct diag *diag, struct config_place place, bool error, const char *format, va_list args)
 {
