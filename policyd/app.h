@@ -16,7 +16,4 @@ struct app_setup {
 /* Runs in this process until SIGTERM or SIGINT. Returns the exit code of sysexits(3). */
 int app_run(const struct app_setup *setup);
 
-/* Prints a report; errors and warnings as they are. */
-void report_print(const struct config_report *report);
-
 #endif

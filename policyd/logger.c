@@ -221,6 +221,12 @@ struct logger *logger_new(struct event_base *base, const char *syslog_path, stru
 	return logger;
 }
 
+void logger_flush(struct logger *logger)
+{
+	if (logger)
+		lines_flush(logger->lines);
+}
+
 void logger_free(struct logger *logger)
 {
 	if (!logger)

@@ -15,6 +15,8 @@ struct logger;
  * counted, and nothing else. NULL with err when there is no thread to be had.
  */
 struct logger *logger_new(struct event_base *base, const char *syslog_path, struct errbuf *err);
+/* What has gathered goes to the thread at once; NULL is fine. */
+void logger_flush(struct logger *logger);
 /* Writes what has gathered; lines after that are written where they are made. NULL is fine. */
 void logger_free(struct logger *logger);
 

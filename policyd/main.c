@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "candidate.h"
 #include "policyd/log.h"
 #include "policyd/mem.h"
+#include "privilege.h"
 
 #define CONFIG_DEFAULT "/etc/policyd/policyd.conf"
 
@@ -26,13 +28,27 @@ static const char usage[] =
 	"SIGHUP reloads the configuration, SIGTERM answers what was asked and stops.\n"
 	"policyctl(8) asks the running daemon.\n";
 
+static void report_print(const struct config_report *report)
+{
+	for (size_t i = 0; i < report->n; i++)
+		fprintf(stderr, "%s\n", report->line[i].text);
+}
+
 static int config_test(const char *path, struct config **ret)
 {
 	struct config_report *report = config_report_new();
-	int r = config_load(&(struct config_source){.path = path}, ret, report);
+	struct errbuf err;
+	int r = candidate_load(path, ret, report);
 	report_print(report);
 	config_report_free(report);
-	return r == 0 ? EX_OK : EX_CONFIG;
+	if (r != 0)
+		return EX_CONFIG;
+	if (privilege_check(*ret, &err) == 0)
+		return EX_OK;
+	fprintf(stderr, "%s: %s\n", path, err.text);
+	config_unref(*ret);
+	*ret = NULL;
+	return EX_CONFIG;
 }
 
 /* ---- the background ---- */

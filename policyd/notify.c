@@ -5,32 +5,56 @@
  */
 #include "notify.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "policyd/clock.h"
 #include "policyd/span.h"
 
-void notify_manager(const char *state)
+void notify_open(struct notify *notify)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t n = path ? strlen(path) : 0;
-	if (n < 2 || n >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@'))
+	*notify = (struct notify){.fd = -1, .address = {.sun_family = AF_UNIX}};
+	if (n < 2 || n >= sizeof(notify->address.sun_path) || (path[0] != '/' && path[0] != '@'))
 		return;
-	memcpy(address.sun_path, path, n);
+	memcpy(notify->address.sun_path, path, n);
 	/* '@' stands for the NUL that begins an abstract name. */
 	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	close(fd);
+		notify->address.sun_path[0] = '\0';
+	notify->address_n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+void notify_close(struct notify *notify)
+{
+	if (notify->fd >= 0)
+		close(notify->fd);
+	notify->fd = -1;
+}
+
+/* Not connected, so that a manager that was started anew is found again. */
+void notify_tell(const struct notify *notify, const char *state)
+{
+	if (notify->fd >= 0)
+		(void)sendto(notify->fd, state, strlen(state), MSG_NOSIGNAL,
+			(const struct sockaddr *)&notify->address, notify->address_n);
+}
+
+void notify_reloading(const struct notify *notify)
+{
+	struct timespec t = {0};
+	char text[64];
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	int64_t us = (int64_t)t.tv_sec * SECOND_US + t.tv_nsec / 1000;
+	if (snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64, us) > 0)
+		notify_tell(notify, text);
 }
 
 int64_t notify_watchdog_us(void)

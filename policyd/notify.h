@@ -4,9 +4,24 @@
 #define POLICYD_NOTIFY_H
 
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
-/* "READY=1", "STOPPING=1", ... Without a manager, or when it does not listen, nothing happens. */
-void notify_manager(const char *state);
+/* Without a manager fd is -1, and nothing is said. */
+struct notify {
+	int fd;
+	struct sockaddr_un address;
+	socklen_t address_n;
+};
+
+/* To be called once, early: later there may be no descriptor left, and the watchdog would bite. */
+void notify_open(struct notify *notify);
+void notify_close(struct notify *notify);
+
+/* "READY=1", "STOPPING=1", ... When the manager does not listen, nothing happens. */
+void notify_tell(const struct notify *notify, const char *state);
+/* A reload begins, with the time that Type=notify-reload wants; READY=1 ends it. */
+void notify_reloading(const struct notify *notify);
 
 /*
  * How often the manager wants a sign of life (half of WATCHDOG_USEC), in microseconds; 0: not at

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "configuration.h"
 #include "policyd/command.h"
 #include "policyd/control.h"
 #include "policyd/mem.h"
@@ -56,6 +57,10 @@ static int answer_tell(const struct client *client, const char *columns, json_t 
 	} else if (is_ok) {
 		render_data(&client->render, columns, json_object_get(answer, "data"));
 	} else {
+		/* What there is to say about it comes first. */
+		if (!json_is_null(json_object_get(answer, "data")))
+			render_data(&client->render, columns, json_object_get(answer, "data"));
+		(void)fflush(client->render.out);
 		line_print(stderr, "policyctl: ", error ? error : "refused");
 	}
 	json_decref(answer);
@@ -107,49 +112,65 @@ static int usage_tell(const struct client *client, const struct command_row *row
 static int verb_unknown(const struct client *client, const char *verb)
 {
 	struct errbuf err;
-	const struct command_row *near = command_suggest(span_of(verb));
-	if (near)
-		err_set(&err, "unknown verb \"%.60s\"; did you mean \"%s\"?", verb, near->verb);
-	else
-		err_set(&err, "unknown verb \"%.60s\"", verb);
+	command_complain(span_of(verb), &err);
 	return usage_tell(client, NULL, err.text);
 }
 
 /* ---- verbs of our own ---- */
 
-static int help_all(const struct client *client)
+static json_t *help_json(const struct command_row *row)
+{
+	return json_pack("{s:s, s:s, s:s, s:s}", "verb", row->verb, "grammar", row->grammar,
+		"right", command_right_name(row->right), "help", row->help);
+}
+
+/* All verbs; those of a group when group is not empty. */
+static int help_list(const struct client *client, struct span group)
 {
 	json_t *rows = json_array();
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const struct command_row *row = &command_rows[i];
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "verb", row->verb,
-						    "grammar", row->grammar, "help", row->help));
+		if (group.n == 0 || command_in_group(row, group))
+			json_array_append_new(rows, help_json(row));
+		if (group.n && !client->is_json && command_in_group(row, group))
+			usage_print(client->render.out, row);
 	}
-	if (!client->is_json) {
+	if (!client->is_json && group.n == 0)
 		usage_print(client->render.out, NULL);
+	if (!client->is_json)
 		fprintf(client->render.out, "\n");
-	}
 	return data_tell(client, command_rows[COMMAND_help].columns, rows);
 }
 
 static int help_one(const struct client *client, const struct command_row *row)
 {
 	if (client->is_json)
-		return data_tell(client, "",
-			json_pack("{s:s, s:s, s:s}", "verb", row->verb, "grammar", row->grammar,
-				"help", row->help));
+		return data_tell(client, "", help_json(row));
 	usage_print(client->render.out, row);
 	fprintf(client->render.out, "\n%s\n", row->help);
+	if (row->right != RIGHT_VIEW)
+		fprintf(client->render.out, "It needs the right \"%s\".\n",
+			command_right_name(row->right));
 	return EX_OK;
 }
 
+/* help VERB, whose words are several arguments. */
 static int local_help(const struct client *client, json_t *args)
 {
-	const char *verb = json_string_value(json_object_get(args, "verb"));
+	char verb[128] = "";
+	size_t i, n = 0;
+	const json_t *word;
+	json_array_foreach(json_object_get(args, "verb"), i, word)
+	{
+		n += span_copy(span_of(i ? " " : ""), verb + n, sizeof(verb) - n);
+		n += span_copy(span_of(json_string_value(word)), verb + n, sizeof(verb) - n);
+	}
 	const struct command_row *row = command_find(span_of(verb));
-	if (!verb)
-		return help_all(client);
-	return row ? help_one(client, row) : verb_unknown(client, verb);
+	if (row)
+		return help_one(client, row);
+	if (n && !command_is_group(span_of(verb)))
+		return verb_unknown(client, verb);
+	return help_list(client, span_of(verb));
 }
 
 static int local_version(const struct client *client, json_t *args)
@@ -178,11 +199,60 @@ static int local_simulate(const struct client *client, json_t *args)
 	return error_tell(client, code, err.text);
 }
 
+/* Takes data, which may be NULL. */
+static int configuration_tell(
+	const struct client *client, int code, json_t *data, const char *error)
+{
+	if (code == EX_OK)
+		return data_tell(client, "", data);
+	return answer_tell(client, "",
+		json_pack("{s:b, s:o, s:o, s:i}", "ok", 0, "data", data ? data : json_null(),
+			"error", typed_json(error), "exit", code));
+}
+
+/* A line a message, as compilers have them; else as any answer. */
+static int local_config_check(const struct client *client, json_t *args)
+{
+	struct errbuf err;
+	json_t *data = NULL;
+	size_t i;
+	const json_t *message;
+	int code = configuration_check(args, &data, &err);
+	if (client->is_json)
+		return configuration_tell(client, code, data, err.text);
+	json_array_foreach(json_object_get(data, "messages"), i, message)
+		line_print(stderr, "", json_string_value(message));
+	json_decref(data);
+	if (code != EX_OK)
+		return error_tell(client, code, err.text);
+	line_print(client->render.out, configuration_path(args), ": the configuration is good");
+	return EX_OK;
+}
+
+static int local_config_show(const struct client *client, json_t *args)
+{
+	struct errbuf err;
+	json_t *data = NULL;
+	int code = configuration_show(args, &data, &err);
+	return configuration_tell(client, code, data, err.text);
+}
+
+static int local_config_defaults(const struct client *client, json_t *args)
+{
+	struct errbuf err;
+	json_t *data = NULL;
+	int code = configuration_defaults(args, &data, &err);
+	return configuration_tell(client, code, data, err.text);
+}
+
 static const struct local_verb {
 	enum command command;
 	/* args are checked by the verb's grammar. Returns the exit code. */
 	int (*run)(const struct client *client, json_t *args);
 } local_verbs[] = {
+	{COMMAND_config_check, local_config_check},
+	{COMMAND_config_defaults, local_config_defaults},
+	{COMMAND_config_show, local_config_show},
 	{COMMAND_help, local_help},
 	{COMMAND_simulate, local_simulate},
 	{COMMAND_version, local_version},
@@ -236,23 +306,49 @@ static int daemon_run(const struct client *client, const struct command_row *row
 
 /* ---- the command line ---- */
 
-/* The first word that is no option; -s is the one before a verb that has a value. */
-static int verb_find(int argc, char *const argv[])
+/* Which words of the command line are the verb. */
+struct verb_at {
+	int first;  /* argc: there is none */
+	int second; /* 0: it has one word */
+	const struct command_row *row;
+	char text[128]; /* as typed, joined by a blank */
+};
+
+/* The next word from there that is no option; -s is the one before a verb that has a value. */
+static int word_find(int argc, char *const argv[], int i)
 {
-	int i = 1;
 	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0)
 		i += strcmp(argv[i], "-s") == 0 ? 2 : 1;
-	return i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
+	i = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
+	return i < argc ? i : argc;
+}
+
+static struct verb_at verb_find(int argc, char *const argv[])
+{
+	struct verb_at at = {.first = word_find(argc, argv, 1)};
+	if (at.first == argc)
+		return at;
+	struct span first = span_of(argv[at.first]);
+	size_t n = span_copy(first, at.text, sizeof(at.text));
+	int second = word_find(argc, argv, at.first + 1);
+	if (command_is_group(first) && second < argc) {
+		at.second = second;
+		n += span_copy(SPAN(" "), at.text + n, sizeof(at.text) - n);
+		span_copy(span_of(argv[second]), at.text + n, sizeof(at.text) - n);
+	}
+	at.row = command_find(span_of(at.text));
+	return at;
 }
 
 /* All words but the verb (and a "--" that stood before it), for free(). */
-static char **words_of(int argc, char *const argv[], int verb, size_t *ret_n)
+static char **words_of(int argc, char *const argv[], const struct verb_at *at, size_t *ret_n)
 {
 	char **word = xcalloc((size_t)argc + 1, sizeof(*word));
+	int last = at->second ? at->second : at->first;
 	size_t n = 0;
 	for (int i = 1; i < argc; i++) {
-		bool is_before = i < verb && strcmp(argv[i], "--") == 0;
-		if (i != verb && !is_before)
+		bool is_before = i < last && strcmp(argv[i], "--") == 0;
+		if (i != at->first && i != at->second && !is_before)
 			word[n++] = argv[i];
 	}
 	*ret_n = n;
@@ -298,13 +394,29 @@ static int words_run(
 	bool is_short = was_taken(args, "h"), is_long = was_taken(args, "help");
 	int code;
 	if (is_short || is_long)
-		code = row ? help_one(client, row) : help_all(client);
+		code = row ? help_one(client, row) : help_list(client, SPAN(""));
 	else if (row)
 		code = verb_run(client, row, args);
 	else
 		code = usage_tell(client, NULL, "a verb is missing");
 	json_decref(args);
 	return code;
+}
+
+/* No verb: what would be one; a whole group's help where that is asked for. */
+static int group_run(
+	const struct client *client, int argc, char *const argv[], const struct verb_at *verb)
+{
+	struct client asked = *client;
+	struct span group = span_of(argv[verb->first]);
+	bool is_help = false;
+	for (int i = 1; i < argc && !verb->second; i++) {
+		asked.is_json = asked.is_json || strcmp(argv[i], "--json") == 0;
+		is_help = is_help || strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0;
+	}
+	if (is_help && command_is_group(group))
+		return help_list(&asked, group);
+	return verb_unknown(client, verb->text);
 }
 
 static void render_setup(struct render *render)
@@ -326,18 +438,18 @@ int main(int argc, char *argv[])
 {
 	const char *socket = getenv("POLICYD_CONTROL");
 	struct client client = {.socket = socket && *socket ? socket : SOCKET_DEFAULT};
-	int verb = verb_find(argc, argv), code;
+	const struct verb_at verb = verb_find(argc, argv);
 	size_t n;
+	int code;
 	/* Accounts are UTF-8 whatever the locale: without one, widths are counted as if it were. */
 	if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1)
 		(void)setlocale(LC_CTYPE, "C.UTF-8");
 	render_setup(&client.render);
-	const struct command_row *row = verb < argc ? command_find(span_of(argv[verb])) : NULL;
-	if (verb < argc && !row) {
-		code = verb_unknown(&client, argv[verb]);
+	if (verb.first < argc && !verb.row) {
+		code = group_run(&client, argc, argv, &verb);
 	} else {
-		char **word = words_of(argc, argv, verb, &n);
-		code = words_run(&client, row, n, word);
+		char **word = words_of(argc, argv, &verb, &n);
+		code = words_run(&client, verb.row, n, word);
 		free(word);
 	}
 	if (fflush(stdout) != 0 || ferror(stdout)) {

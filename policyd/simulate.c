@@ -14,11 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "policyd/mem.h"
+#include "configuration.h"
 #include "policyd/render.h"
 #include "policyd/replay.h"
-
-#define CONFIG_DEFAULT "/etc/policyd/policyd.conf"
 
 static const char *text_of(const json_t *args, const char *name)
 {
@@ -28,23 +26,14 @@ static const char *text_of(const json_t *args, const char *name)
 /* Every error of the configuration goes to standard error; err only says that there were some. */
 static int config_get(const json_t *args, struct config **ret, struct errbuf *err)
 {
-	const json_t *set = json_object_get(args, "set");
-	size_t n = json_array_size(set);
-	const char *path = text_of(args, "c");
-	const char **value = xcalloc(n, sizeof(*value));
 	struct config_report *report = config_report_new();
-	for (size_t i = 0; i < n; i++)
-		value[i] = json_string_value(json_array_get(set, i));
-	struct config_source source = {
-		.path = path ? path : CONFIG_DEFAULT, .set = value, .set_n = n};
-	int r = config_load(&source, ret, report);
+	int r = configuration_load(args, ret, report);
 	for (size_t i = 0; i < report->n; i++)
 		fprintf(stderr, "%s\n", report->line[i].text);
 	if (r != 0)
-		err_set(err, "%s: the configuration is not good (%zu in all)", source.path,
-			report->errors);
+		err_set(err, "%s: the configuration is not good (%zu in all)",
+			configuration_path(args), report->errors);
 	config_report_free(report);
-	free(value);
 	return r == 0 ? EX_OK : EX_CONFIG;
 }
 

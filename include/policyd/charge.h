@@ -19,8 +19,9 @@
 #include "policyd/limits.h"
 
 struct charge_item {
-	uint32_t ring; /* of the plan */
-	uint32_t amount;
+	struct table_ref entry; /* of the account table: engine_account_key() */
+	uint32_t ring;          /* of the plan */
+	uint32_t amount;        /* in the ring's cells; 0: nothing, it is only looked at later */
 };
 
 struct charge {
@@ -28,7 +29,7 @@ struct charge {
 	struct span account;
 	const struct limits_plan *plan;
 	unsigned n;
-	struct charge_item item[CONFIG_LIMITS_MAX];
+	struct charge_item item[RINGS_MAX];
 };
 
 enum charge_answer { CHARGE_GRANTED, CHARGE_REFUSED, CHARGE_TIMEOUT, CHARGE_PENDING };

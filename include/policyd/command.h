@@ -7,6 +7,7 @@
  * that one string come the usage line, the parser of a command line and the check of a request that
  * came over the control socket, so they cannot differ:
  *
+ *	row = command_find(SPAN("override set"));
  *	command_spec_add(&spec, row->grammar);
  *	r = command_args_parse(&spec, argc, argv, &args, &err);  words -> {"account":"alice"}
  *	r = command_args_check(&spec, args, &checked, &err);     none missing, none unknown
@@ -26,7 +27,7 @@ enum command_right { RIGHT_VIEW, RIGHT_DESK, RIGHT_ADMIN };
 enum command_place { PLACE_DAEMON, PLACE_LOCAL };
 
 enum command {
-#define COMMAND(verb, right, place, grammar, columns, help) COMMAND_##verb,
+#define COMMAND(id, verb, right, place, grammar, columns, help) COMMAND_##id,
 #include "policyd/command.def"
 #undef COMMAND
 	COMMAND_COUNT
@@ -42,10 +43,14 @@ struct command_row {
 };
 extern const struct command_row command_rows[COMMAND_COUNT];
 
-/* The row, or NULL. Verbs are lower case. */
+/* The row of a whole verb ("override set"), or NULL. Verbs are lower case. */
 const struct command_row *command_find(struct span verb);
-/* The verb that somebody who typed this may have meant, or NULL. */
-const struct command_row *command_suggest(struct span verb);
+/* True when word is the first of the row's two: "override" of "override set". */
+bool command_in_group(const struct command_row *row, struct span word);
+/* True when it is the first word of any verb of two. */
+bool command_is_group(struct span word);
+/* What is wrong with a text that is no verb, and what may have been meant, as one sentence. */
+void command_complain(struct span typed, struct errbuf *err);
 const char *command_right_name(enum command_right right);
 
 /* One argument, as the grammar has it. Spans point into the grammar. */

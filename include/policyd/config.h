@@ -19,6 +19,7 @@
 
 #include "policyd/addr.h"
 #include "policyd/choice.def"
+#include "policyd/clock.h"
 #include "policyd/err.h"
 #include "policyd/setting.def"
 #include "policyd/units.h"
@@ -56,6 +57,31 @@ struct config_strings {
 	size_t n;
 };
 
+/* An action with what stands behind it. */
+struct config_action {
+	enum action action; /* ACTION_COUNT: not given */
+	uint16_t code;      /* 4NN or 5NN instead of DEFER or REJECT; 0: the word */
+	char *text; /* an argument (address, transport), or the operator's own words; or NULL */
+};
+
+/* A file of lines, without comments and empty ones. */
+struct config_lines {
+	char *path;  /* NULL: not given */
+	char *bytes; /* what the lines point into */
+	size_t n;
+	struct config_text_line {
+		char *text; /* trimmed */
+		unsigned line;
+	} * line;
+};
+
+/* A file that only its owner may read. */
+struct config_secret {
+	char *path; /* NULL: not given */
+	char *bytes;
+	size_t n; /* without a newline at its end */
+};
+
 /* The C type of a setting's field. LATER settings have a flag: it was there. */
 #define FIELD_STRING(name)             char *name; /* NULL when not given */
 #define FIELD_BOOL(name)               bool name;
@@ -64,7 +90,9 @@ struct config_strings {
 #define FIELD_SIZE(name)               uint64_t name;
 #define FIELD_RATE(name)               struct rate name;
 #define FIELD_PERMISSIONS(name)        uint32_t name;
-#define FIELD_CHOICE_action(name)      enum action name;
+#define FIELD_ACTION(name)             struct config_action name;
+#define FIELD_LINES(name)              struct config_lines name;
+#define FIELD_SECRET(name)             struct config_secret name;
 #define FIELD_CHOICE_unit(name)        enum unit name;
 #define FIELD_CHOICE_key(name)         enum key name;
 #define FIELD_CHOICE_mode(name)        enum mode name;
@@ -75,11 +103,29 @@ struct config_strings {
 #define FIELD_SECTION_state(name)      struct config_state name;
 #define FIELD_SECTION_control(name)    struct config_control name;
 #define FIELD_SECTION_record(name)     struct config_record name;
+#define FIELD_SECTION_egress(name)     struct config_egress name;
+#define FIELD_SECTION_token(name)      struct config_token name;
+#define FIELD_SECTION_postfix(name)    struct config_postfix name;
 #define FIELD_LIST_listen(name)                                                                    \
 	struct config_listen *name;                                                                \
 	size_t name##_n;
 #define FIELD_LIST_limit(name)                                                                     \
 	struct config_limit *name;                                                                 \
+	size_t name##_n;
+#define FIELD_LIST_match(name)                                                                     \
+	struct config_match *name;                                                                 \
+	size_t name##_n;
+#define FIELD_LIST_class(name)                                                                     \
+	struct config_class *name;                                                                 \
+	size_t name##_n;
+#define FIELD_LIST_override(name)                                                                  \
+	struct config_override *name;                                                              \
+	size_t name##_n;
+#define FIELD_LIST_provider(name)                                                                  \
+	struct config_provider *name;                                                              \
+	size_t name##_n;
+#define FIELD_LIST_egress_address(name)                                                            \
+	struct config_egress_address *name;                                                        \
 	size_t name##_n;
 #define FIELD_LATER(name)                                  bool name;
 #define FIELD(type, name, preset, low, high, reload, text) FIELD_##type(name)
@@ -91,11 +137,63 @@ struct config_suspension { struct config_place place; SETTINGS_SUSPENSION(FIELD)
 struct config_state      { struct config_place place; SETTINGS_STATE(FIELD) };
 struct config_control    { struct config_place place; SETTINGS_CONTROL(FIELD) };
 struct config_record     { struct config_place place; SETTINGS_RECORD(FIELD) };
-struct config            { struct config_place place; SETTINGS_TOP(FIELD) };
+struct config_match      { struct config_place place; SETTINGS_MATCH(FIELD) };
+struct config_class {
+	struct config_place place;
+	SETTINGS_CLASS(FIELD)
+	uint64_t limit_set; /* bit i: config->limits[i] belongs to it */
+	unsigned egress_at; /* in egress.addresses; UINT_MAX: there are none */
+};
+struct config_override {
+	struct config_place place;
+	SETTINGS_OVERRIDE(FIELD)
+	unsigned limit_at; /* in config->limits */
+	wall_t until_at;   /* WALL_NEVER without one */
+};
+struct config_provider   { struct config_place place; SETTINGS_PROVIDER(FIELD) };
+struct config_egress_address {
+	struct config_place place;
+	SETTINGS_EGRESS_ADDRESS(FIELD)
+};
+struct config_egress     { struct config_place place; SETTINGS_EGRESS(FIELD) };
+struct config_token      { struct config_place place; SETTINGS_TOKEN(FIELD) };
+struct config_postfix    { struct config_place place; SETTINGS_POSTFIX(FIELD) };
+struct config {
+	struct config_place place;
+	SETTINGS_TOP(FIELD)
+	/* Found by config_class_of() and the like; made when all is read. */
+	unsigned class_default, class_null_sender; /* in classes: both are always there */
+	struct config_maps *maps;
+};
 /* clang-format on */
 #undef FIELD
 
-#define CONFIG_LIMITS_MAX 64 /* rows of limits; more are an error */
+#define CONFIG_LIMITS_MAX 60   /* rows of limits; more are an error */
+#define CONFIG_LIST_MAX   1000 /* rows of the other lists of groups */
+
+/* ---- what is looked up in a snapshot ---- */
+
+/* What decides on a class (semantics 5). */
+struct class_query {
+	struct span account;     /* the account's key, "login:alice@example.org" */
+	struct span domain;      /* of its name, in canonical form, or empty */
+	struct span context;     /* policy_context, or empty */
+	const struct ip *client; /* NULL: unknown */
+	bool is_null_sender;     /* of a trusted client without login */
+};
+/* The class, as its number in config->classes. */
+unsigned config_class_of(const struct config *config, const struct class_query *query);
+/* The account that an alias stands for, by keys; an empty span when it is none. */
+struct span config_alias_of(const struct config *config, struct span account);
+/* True when the canonical domain is one of local_domains. */
+bool config_is_local(const struct config *config, struct span domain);
+/* The override of the configuration for an account's key or "domain:example.org", or NULL. */
+const struct config_override *config_override_of(
+	const struct config *config, struct span key, unsigned limit, wall_t wall);
+/* The organisation that receives for a canonical domain: a provider's name, or the domain itself. */
+struct span config_provider_of(const struct config *config, struct span domain);
+/* The number of the limit with that name, or -1. */
+ptrdiff_t config_limit_of(const struct config *config, struct span name);
 
 /* What loading had to say, in the order of the files. */
 struct config_report {
@@ -112,6 +210,7 @@ struct config_source {
 	const char *path; /* the main file; conf.d/ *.conf beside it is read after it, sorted */
 	const char *const *set; /* "dotted.path=value" each, applied last; may be NULL */
 	size_t set_n;
+	wall_t wall; /* to tell what is over already; 0: not known, and nothing is told */
 };
 
 /*
@@ -125,6 +224,48 @@ MUST_CHECK int config_load(
 MUST_CHECK int config_parse(
 	struct span text, const char *name, struct config **ret, struct config_report *report);
 
+/*
+ * Files of lines (LINES) are looked at by their time and size: true when one is not what was read.
+ * Reads no content; call it every few seconds.
+ */
+bool config_lines_changed(const struct config *config);
+/*
+ * The same configuration, as it was read, with its files of lines read anew: what else has been
+ * edited meanwhile waits for a reload. As config_load().
+ */
+MUST_CHECK int config_reread_lines(
+	const struct config *config, struct config **ret, struct config_report *report);
+
+/*
+ * Calls each(ctx, path) for every RESTART setting whose value differs ("listen", "state.directory").
+ */
+void config_restart_needed(const struct config *running, const struct config *wanted,
+	void (*each)(void *ctx, const char *path), void *ctx);
+
+/* What Postfix is set to; NULL or "" where it is not, in main.cf and in every service. */
+struct postfix_facts {
+	const char *content_filter, *smtpd_proxy_filter;
+};
+/*
+ * Names in report each action that a Postfix with these facts could not carry out. 0; -EINVAL: there
+ * is one.
+ */
+MUST_CHECK int config_check_postfix(const struct config *config, const struct postfix_facts *facts,
+	struct config_report *report);
+
+/* What config_dump() writes. */
+enum config_dump {
+	CONFIG_DUMP_EFFECTIVE, /* every setting with the value in force; loads to an equal snapshot */
+	CONFIG_DUMP_DEFAULTS, /* every setting as a comment: type, bounds, default, what it is */
+	CONFIG_DUMP_MANUAL,   /* the settings as a section of an mdoc(7) page */
+};
+/*
+ * Calls put(ctx, line) for every line, without its newline. config may be NULL but for EFFECTIVE.
+ * Of secrets only the paths are shown.
+ */
+void config_dump(const struct config *config, enum config_dump what,
+	void (*put)(void *ctx, const char *line), void *ctx);
+
 struct config *config_ref(struct config *config);
 /* NULL is fine; the last one frees. */
 void config_unref(struct config *config);
@@ -135,7 +276,7 @@ struct setting_row {
 	const char *type, *name, *preset, *low, *high, *reload, *text;
 };
 struct setting_section {
-	const char *name; /* "" for the top, "listen", "limits", ... as in a file */
+	const char *name; /* "" for the top, "listen", "classes.match", ... as in a file */
 	const struct setting_row *row;
 	size_t n;
 };

@@ -7,7 +7,9 @@
  *	{"verb":"suspend","args":{"account":"alice","reason":"phished"}}
  *	{"ok":true,"data":{...},"error":null,"exit":0}
  *
- * "exit" is the code of sysexits(3) that policyctl ends with. Who asks is known from the kernel
+ * A verb of two words is one text, "override set". What is refused has an error, and data where
+ * there is more to say (a reload: its messages). "exit" is the code of sysexits(3) that policyctl
+ * ends with. Who asks is known from the kernel
  * (SO_PEERCRED): root and the daemon's own user may do everything, control.operators have the right
  * DESK, whoever else can connect may look. Rights are checked here, against the row of the command
  * table.
@@ -17,7 +19,9 @@
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "policyd/command.h"
 #include "policyd/config.h"
@@ -53,6 +57,24 @@ char *control_line_format(const char *verb, const json_t *args);
 
 struct control;
 
+/* What became of a reload. Valid during the call that tells it. */
+struct reload_result {
+	bool is_done;                       /* false: refused, nothing was changed */
+	const struct config_report *report; /* what reading the configuration had to say */
+	size_t restart_n;                   /* settings that changed and keep their value ... */
+	const char *const *restart;         /* ... until a restart: "listen", "state.directory" */
+};
+/* result NULL: the daemon stops, and did not reload. */
+typedef void reload_done(void *ctx, const struct reload_result *result);
+
+/* What only the daemon as a whole knows. */
+struct control_state {
+	wall_t snapshot_at;         /* of the newest counters on disk; 0: there are none */
+	uint64_t snapshot_bytes;    /* their size; 0: not known */
+	const char *snapshot_error; /* why the last attempt failed; NULL: it did not */
+	const char *lost;           /* why state was lost at the start; NULL: it was not */
+};
+
 /* What commands work with. All of it outlives the control and its unanswered commands. */
 struct control_setup {
 	struct event_base *base;
@@ -68,6 +90,16 @@ struct control_setup {
 	/* A durable change was committed and applied; may be NULL. */
 	void (*applied)(void *ctx, const struct policy_event *event, struct now now);
 	void *applied_ctx;
+	/*
+	 * As SIGHUP. Calls done(done_ctx, ..) exactly once, never before it returned, also when the
+	 * control has been freed meanwhile. Asked again while one is under way: each is told what
+	 * came of one that began after it asked. NULL: this daemon cannot.
+	 */
+	void (*reload)(void *ctx, reload_done *done, void *done_ctx);
+	void *reload_ctx;
+	/* Fills in *ret, which is zero; its texts are valid until the loop goes on. May be NULL. */
+	void (*state)(void *ctx, struct control_state *ret);
+	void *state_ctx;
 };
 
 /*

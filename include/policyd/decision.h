@@ -11,6 +11,7 @@
 
 #include "policyd/clock.h"
 #include "policyd/request.h"
+#include "policyd/subject.h"
 #include "policyd/verdict.h"
 
 /* Foreign text is copied and cut at these sizes (a record, not evidence). */
@@ -19,12 +20,14 @@ struct decision {
 	wall_t at;
 	enum stage stage;
 	enum action action;
-	bool observed; /* an observe rule: this is what would have been answered */
-	char rule[RULE_SIZE];
-	char text[VERDICT_TEXT_MAX + 1];
-	uint32_t used, limit; /* of the rule; both 0 where there is none */
+	uint16_t code;        /* said in place of the action's word; 0: the word */
+	bool observed;        /* an observe rule: this is what would have been answered */
+	uint64_t used, limit; /* of the rule, in its unit; both 0 where there is none */
 	wall_t room_at;       /* when room returns, or a suspension ends; 0: nobody can tell */
-	char account[336];
+	char rule[RULE_SIZE];
+	/* From here on texts, of which only what is before their ends is copied. */
+	char text[VERDICT_TEXT_MAX + 1];
+	char account[ACCOUNT_KEY_MAX + 1];
 	char instance[64];
 	char queue_id[32];
 	char client[46];

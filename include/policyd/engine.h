@@ -24,6 +24,7 @@
 #include "policyd/config.h"
 #include "policyd/decision.h"
 #include "policyd/event.h"
+#include "policyd/limits.h"
 #include "policyd/request.h"
 #include "policyd/verdict.h"
 
@@ -79,6 +80,49 @@ void engine_drain(struct engine *e, struct now now);
 /* Applies a durable change that has been committed (or loaded). */
 void engine_apply(struct engine *e, const struct policy_event *event, struct now now);
 
+/* ---- state that outlives the process ---- */
+
+/*
+ * Counters, learnt stages and unfinished messages, block by block, so that no step takes long: call
+ * until it gives SAVE_DONE, handing on each block (its bytes are the caller's). A reload while it is
+ * under way gives SAVE_AGAIN: throw away what was written and begin anew. save: begin with zero.
+ */
+struct engine_save {
+	bool is_begun, is_at_messages;
+	uint32_t cursor;
+	uint64_t configured; /* it began under */
+	uint64_t accounts;
+};
+enum engine_save_step { SAVE_MORE, SAVE_DONE, SAVE_AGAIN };
+/* boot_id: tells one run of the monotonic clock from another, any text. places: of the table. */
+struct engine_save_input {
+	struct span boot_id;
+	size_t places;
+	size_t bytes; /* a block ends about there */
+};
+enum engine_save_step engine_save_step(struct engine *e, struct engine_save *save,
+	const struct engine_save_input *input, struct now now, struct bytes *out);
+/*
+ * One block of such a file, in order, into an engine that was asked nothing yet. 0, or -EINVAL: it
+ * makes no sense (the engine is then to be thrown away).
+ */
+struct engine_load {
+	struct span boot_id;
+	struct now now;
+	wall_t saved_at; /* 0 until the first block was read */
+	struct limits_load limits;
+	struct account_load account;
+	uint64_t accounts, messages;
+};
+MUST_CHECK int engine_load_block(struct engine *e, struct engine_load *load, struct span block);
+/*
+ * State that should have been there was not: for the next window of emergency_rate every account is
+ * also held to it (semantics 14b).
+ */
+void engine_state_lost(struct engine *e, struct now now);
+/* When that ends; 0 when it is not on. */
+mono_t engine_emergency_until(const struct engine *e);
+
 struct effect {
 	enum {
 		EFFECT_DECISION, /* not a plain pass: log it, store it */
@@ -99,21 +143,30 @@ bool engine_effect(struct engine *e, struct effect *ret);
 
 /* ---- views, for the desk: they make nothing and change nothing ---- */
 
+/* Pointers are valid until the next call into the engine. */
 struct engine_limit_view {
-	const struct config_limit *config; /* valid until the next engine_configure() */
-	uint32_t used, reserved;           /* used includes what is reserved */
-	bool next_fits;                    /* one more would pass this rule */
-	mono_t room_at;                    /* MONO_NEVER: not by waiting alone */
+	const struct config_limit *config;
+	struct config_action action;
+	struct rate rate; /* in force: the limit's, or an override's */
+	/* Where that rate comes from: both NULL is the limit itself. */
+	const struct override *override;
+	const struct config_override *config_override;
+	bool is_counted; /* false: a cap, unlimited, or counted per something a request tells */
+	uint64_t used, reserved; /* in its unit; used includes what is reserved */
+	bool next_fits;          /* one more would pass this rule */
+	mono_t room_at;          /* MONO_NEVER: not by waiting alone */
 };
 
 struct engine_account_view {
 	struct account_name name;
 	bool is_known;
 	mono_t last_seen;                /* when known */
-	const struct standing *standing; /* NULL, or valid until the next call into the engine */
+	const struct standing *standing; /* NULL: not suspended; valid until the next call */
+	const struct config_class *class;
 	unsigned open_messages;
 	size_t limits;
-	struct engine_limit_view limit[CONFIG_LIMITS_MAX];
+	struct engine_limit_view
+		limit[CONFIG_LIMITS_MAX + 1]; /* and the emergency's, while it is on */
 	/* What the next RCPT would get, by standing and limits. */
 	struct verdict next;
 };
@@ -128,8 +181,8 @@ void engine_decisions(
 /* Accounts by what they used most of, in slices so that no call takes long. */
 struct engine_top_row {
 	struct table_ref account;
-	uint32_t used;  /* the fullest ring of the unit asked for, in that unit */
-	uint32_t limit; /* of the tightest enforced rule on it, 0 when there is none */
+	uint64_t used;  /* the fullest ring of the unit asked for, in that unit */
+	uint64_t limit; /* of the tightest enforced rule on it, 0 when there is none */
 	bool suspended;
 };
 struct engine_top {
@@ -142,6 +195,13 @@ struct engine_top {
 bool engine_top_step(struct engine *e, struct engine_top *top, struct now now);
 /* The account's key, or an empty span when it has gone. */
 struct span engine_account_key(struct engine *e, struct table_ref ref);
+
+/*
+ * Every override given at run time, in no order: each(ctx, key of the account or domain, override)
+ * until it returns false.
+ */
+void engine_overrides(struct engine *e,
+	bool (*each)(void *ctx, struct span key, const struct override *override), void *ctx);
 
 struct engine_figures {
 	struct accounts_figures accounts;

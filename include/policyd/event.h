@@ -11,6 +11,7 @@
 #include "policyd/clock.h"
 #include "policyd/err.h"
 #include "policyd/span.h"
+#include "policyd/units.h"
 
 enum event_kind {
 #define EVENT(id, name, text) EVENT_##id,
@@ -36,8 +37,10 @@ struct policy_event {
 	enum event_kind kind;
 	int64_t id; /* the store's number; 0 before it is stored */
 	wall_t at;
-	struct span account; /* canonical key, "login:alice@example.org" */
-	wall_t until;        /* end of a suspension; WALL_NEVER: permanent */
+	struct span account; /* canonical key, "login:alice@example.org", or "domain:example.org" */
+	wall_t until;        /* end of a suspension or override; WALL_NEVER: permanent */
+	struct span limit;   /* OVERRIDE_*: the limit's name */
+	struct rate rate;    /* OVERRIDE_SET */
 	struct span reason;
 	struct span author; /* "root (uid 0)" */
 };

@@ -42,4 +42,10 @@ static inline uint64_t metric_get(enum metric m)
 	return metric_values[m];
 }
 
+/*
+ * All of them in the text format of Prometheus (0.0.4: # HELP and # TYPE once a name, a line each),
+ * for free().
+ */
+char *metric_render(void);
+
 #endif

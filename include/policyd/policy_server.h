@@ -19,7 +19,7 @@
 #include "policyd/engine.h"
 #include "policyd/err.h"
 
-/* CLOCK_BOOTTIME and CLOCK_REALTIME, read once. */
+/* CLOCK_BOOTTIME (64 days ahead, so that there is a time before the boot) and CLOCK_REALTIME. */
 struct now clock_now(void);
 
 struct policy_server;

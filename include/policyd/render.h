@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * render.h - the data of an answer for people: rows as a table, an object as "key: value" with its
- * lists as tables below. Widths are those of a terminal (wcwidth, so the caller sets LC_CTYPE to
- * UTF-8). Foreign text cannot speak to the terminal: what is not printable is shown as \xNN or
- * \uNNNN.
+ * lists as tables below, {"text"} alone as the lines of that text. Widths are those of a terminal
+ * (wcwidth, so the caller sets LC_CTYPE to UTF-8). Foreign text cannot speak to the terminal: what
+ * is not printable is shown as \xNN or \uNNNN.
  */
 #ifndef POLICYD_RENDER_H
 #define POLICYD_RENDER_H

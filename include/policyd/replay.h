@@ -5,7 +5,9 @@
  *
  * A line is one object: policy attributes, "ts" (epoch seconds), and in a recording "mono" (seconds
  * of the clock that limits run on), "conn", "action", "rule". A value that is no UTF-8 stands as
- * hex under NAME#hex. Lines with "event" are no requests: start (the seed), open, close, command.
+ * hex under NAME#hex. Lines with "event" are no requests: start (the seed), open, close, command (a
+ * durable change: "verb", "account", "until" unless it is permanent, "limit" and "rate" of an
+ * override). A reload is not recorded.
  */
 #ifndef POLICYD_REPLAY_H
 #define POLICYD_REPLAY_H
@@ -34,7 +36,9 @@ struct jsonl_room {
 };
 MUST_CHECK int jsonl_get_request(
 	const json_t *object, struct jsonl_room *room, struct request *ret, struct errbuf *err);
-/* What was answered: action, rule, score, step, would; reference and text where there are any. */
+/*
+ * What was answered: action, rule, score, step, would; code, reference and text where there are any.
+ */
 void jsonl_put_verdict(json_t *object, const struct verdict *verdict);
 /* "ts" and "mono" of a line. */
 void jsonl_put_now(json_t *object, struct now now);
@@ -42,6 +46,12 @@ void jsonl_put_now(json_t *object, struct now now);
 MUST_CHECK int jsonl_get_now(const json_t *object, struct now *ret, struct errbuf *err);
 /* An account's name or another foreign text, under key or key#hex. */
 void jsonl_put_text(json_t *object, const char *key, struct span text);
+/*
+ * Its reading side: hex goes into what is left of room. An empty span when there is none. 0, or
+ * -EINVAL: no text, hex that is none or does not fit.
+ */
+MUST_CHECK int jsonl_get_text(
+	const json_t *object, const char *key, struct jsonl_room *room, struct span *ret);
 
 /* ---- record: what the daemon was asked and answered ---- */
 
@@ -52,6 +62,7 @@ struct recorder_setup {
 	uint64_t max_bytes;
 	uint64_t seed[2];
 	struct now now;
+	bool is_restored; /* it goes on with the counters of the process before */
 };
 /* Opens the file (0600), behind what it holds, and writes a start line. 0, or what open(2) says. */
 MUST_CHECK int recorder_open(
@@ -98,12 +109,14 @@ struct replay_account {
 };
 
 #define REPLAY_WORST 10
+/* Each limit enforced or observed, and what stands in no list: suspended, emergency, token. */
+#define REPLAY_RULES_MAX (CONFIG_LIMITS_MAX * 2 + 8)
 struct replay_summary {
 	uint64_t lines, requests, outbound, events, bad_lines;
 	uint64_t by_action[ACTION_COUNT];
 	wall_t first, last;
 	size_t rules;
-	struct replay_rule rule[CONFIG_LIMITS_MAX * 2 + 1];
+	struct replay_rule rule[REPLAY_RULES_MAX];
 	size_t worst_n;
 	struct replay_account worst[REPLAY_WORST]; /* most refused and held first */
 	uint64_t accounts;                         /* that any rule hit */

@@ -63,6 +63,10 @@ MUST_CHECK int span_to_u64(struct span text, uint64_t *ret);
  */
 size_t span_copy(struct span text, char *buf, size_t size);
 
+/* A number in decimal; a span into buf. printf() costs ten times as much. */
+#define NUMBER_TEXT_SIZE 20
+struct span span_of_u64(uint64_t number, char buf[NUMBER_TEXT_SIZE]);
+
 static inline char ascii_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;

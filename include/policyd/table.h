@@ -27,10 +27,10 @@
 #include "policyd/siphash.h"
 #include "policyd/span.h"
 
-#define TABLE_LISTS_MAX 8
+#define TABLE_LISTS_MAX 16
 #define TABLE_KEY_MAX   1024 /* bytes; longer keys are a caller's mistake */
 
-/* The head of every entry; callers read key and list, nothing else. */
+/* The head of every entry; callers read key and list, write owner, and touch nothing else. */
 struct table_node {
 	uint64_t hash;
 	char *key; /* owned by the table, key_n bytes */
@@ -40,6 +40,7 @@ struct table_node {
 	uint16_t key_n;
 	uint8_t list;
 	uint8_t used;
+	uint32_t owner; /* the caller's own, where there would be a gap otherwise; 0 at first */
 };
 
 /* Names an entry without holding a pointer: a removed entry is not found by its old ref. Zero is
@@ -76,6 +77,8 @@ void table_touch(struct table *t, void *entry);
 void table_move(struct table *t, void *entry, unsigned list);
 /* The oldest entry of a list, or NULL. */
 void *table_oldest(const struct table *t, unsigned list);
+/* The next younger one on the same list, or NULL. */
+void *table_younger(const struct table *t, const void *entry);
 
 struct table_ref table_ref_of(const void *entry);
 /* The entry, or NULL when it is gone. */

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "policyd/reference.h"
 #include "policyd/span.h"
@@ -42,6 +43,8 @@ MUST_CHECK int action_of(struct span word, enum action *ret);
  */
 struct verdict {
 	enum action action;
+	/* What the reply says in place of the action's word, 4NN or 5NN; 0: the word. */
+	uint16_t code;
 	char rule[RULE_SIZE];           /* the reason in a word, "" for a plain pass */
 	char would[RULE_SIZE];          /* the first observe rule that would have refused, or "" */
 	char reference[REFERENCE_SIZE]; /* "" for a plain pass */

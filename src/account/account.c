@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "policyd/mem.h"
+#include "standing.h"
 
 /* The lists of the table: one a kind, each with its quota, and one for what must stay. */
 enum { LIST_PINNED = ACCOUNT_KINDS, LISTS };
@@ -18,21 +19,41 @@ struct accounts {
 	const struct account_part_row *part[PART_COUNT];
 	size_t pinned[ACCOUNT_KINDS]; /* of LIST_PINNED, by kind */
 	size_t suspended;
-	uint32_t sweep; /* cursor */
+	struct standing **standing; /* by number; NULL: free */
+	uint32_t standings, standings_size;
+	uint32_t standings_low; /* all below are taken */
+	uint32_t sweep;         /* cursor */
 };
 
+/* Keys are made by the subject module; what a file or database holds may be older or worse. */
 static enum account_kind kind_of(struct span key)
 {
-	if (span_starts(key, SPAN("addr:")))
-		return ACCOUNT_ADDR;
-	return span_starts(key, SPAN("cert:")) ? ACCOUNT_CERT : ACCOUNT_LOGIN;
+	enum account_kind kind = kind_of_key(key);
+	return kind == ACCOUNT_KINDS ? ACCOUNT_LOGIN : kind;
 }
 
-static void standing_free(struct standing *standing)
+/* Places of standings are used again, so that there are as many as there ever were at once. */
+static uint32_t place_take(struct accounts *a)
 {
-	free(standing->reason);
-	free(standing->author);
-	free(standing);
+	for (uint32_t i = a->standings_low; i < a->standings; i++) {
+		if (a->standing[i])
+			continue;
+		a->standings_low = i + 1;
+		return i + 1;
+	}
+	if (a->standings == a->standings_size) {
+		a->standings_size = a->standings_size ? a->standings_size * 2 : 64;
+		a->standing = xrealloc(a->standing, a->standings_size, sizeof(*a->standing));
+	}
+	a->standings_low = a->standings + 1;
+	return ++a->standings;
+}
+
+static void place_free(struct accounts *a, uint32_t number)
+{
+	a->standing[number - 1] = NULL;
+	if (number - 1 < a->standings_low)
+		a->standings_low = number - 1;
 }
 
 static void account_drop(void *ctx, void *entry, bool evicted)
@@ -45,8 +66,10 @@ static void account_drop(void *ctx, void *entry, bool evicted)
 			a->part[i]->free(account->part[i]);
 	}
 	if (account->standing) {
-		a->suspended -= !account->standing->is_over;
-		standing_free(account->standing);
+		struct standing *standing = a->standing[account->standing - 1];
+		a->suspended -= standing->is_counted;
+		standing_free(standing);
+		place_free(a, account->standing);
 	}
 }
 
@@ -71,15 +94,14 @@ void accounts_free(struct accounts *a)
 	if (!a)
 		return;
 	table_free(a->table);
+	free(a->standing);
 	free(a);
 }
 
 void accounts_set_max(struct accounts *a, uint32_t max)
 {
-	/* Logins had to pass authentication; the others are cheaper to make up. */
-	table_set_max(a->table, ACCOUNT_LOGIN, max);
-	table_set_max(a->table, ACCOUNT_CERT, max / 4);
-	table_set_max(a->table, ACCOUNT_ADDR, max / 4);
+	for (unsigned i = 0; i < ACCOUNT_KINDS; i++)
+		table_set_max(a->table, i, max / kind_rows[i].share);
 }
 
 struct account *account_find(struct accounts *a, struct span key)
@@ -107,7 +129,7 @@ struct account *account_get(struct accounts *a, struct table_ref ref)
 /* Puts an account on the list that its pins and standing ask for. */
 static void account_place(struct accounts *a, struct account *account)
 {
-	bool must_stay = account->pins || account->standing;
+	bool must_stay = account_pins(account) || account->standing;
 	bool stays = account->node.list == LIST_PINNED;
 	if (must_stay == stays)
 		return;
@@ -121,61 +143,123 @@ static void account_place(struct accounts *a, struct account *account)
 
 void account_pin(struct accounts *a, struct account *account)
 {
-	account->pins++;
+	account->node.owner++;
 	account_place(a, account);
 }
 
 void account_unpin(struct accounts *a, struct account *account)
 {
-	assert(account->pins > 0);
-	account->pins--;
+	assert(account_pins(account) > 0);
+	account->node.owner--;
 	account_place(a, account);
 }
 
-const struct standing *account_standing(const struct account *account, wall_t wall)
+/* ---- standing ---- */
+
+const struct standing *account_orders(const struct accounts *a, const struct account *account)
 {
-	const struct standing *standing = account->standing;
-	return standing && standing->until.us > wall.us ? standing : NULL;
+	return account->standing ? a->standing[account->standing - 1] : NULL;
 }
 
-static void standing_clear(struct accounts *a, struct account *account)
+const struct standing *account_standing(
+	const struct accounts *a, const struct account *account, mono_t mono)
 {
-	if (!account->standing)
+	const struct standing *standing = account_orders(a, account);
+	return standing && standing->ends.us > mono.us ? standing : NULL;
+}
+
+bool accounts_have_domains(const struct accounts *a)
+{
+	return a->pinned[ACCOUNT_DOMAIN] > 0;
+}
+
+struct account *account_of_domain(struct accounts *a, struct span domain)
+{
+	static const char word[] = "domain:";
+	char key[sizeof(word) + ADDRESS_MAX];
+	/* Overrides of domains are rare: mostly there is nothing to be looked up. */
+	if (!accounts_have_domains(a) || domain.n == 0 || domain.n > ADDRESS_MAX)
+		return NULL;
+	memcpy(key, word, sizeof(word) - 1);
+	memcpy(key + sizeof(word) - 1, domain.p, domain.n);
+	return table_find(a->table, span_make(key, sizeof(word) - 1 + domain.n));
+}
+
+/* Hangs it on the account (NULL: nothing is left) and counts anew. */
+static void standing_put(
+	struct accounts *a, struct account *account, struct standing *standing, mono_t mono)
+{
+	uint32_t number = account->standing;
+	if (!standing && number)
+		place_free(a, number);
+	else if (standing && !number)
+		number = place_take(a);
+	account->standing = standing ? number : 0;
+	if (standing)
+		a->standing[number - 1] = standing;
+	account_place(a, account);
+	if (!standing)
 		return;
-	a->suspended -= !account->standing->is_over;
-	standing_free(account->standing);
-	account->standing = NULL;
-	account_place(a, account);
+	bool is_suspended = standing->ends.us > mono.us;
+	a->suspended = a->suspended + is_suspended - standing->is_counted;
+	standing->is_counted = is_suspended;
 }
 
-static void standing_set(
-	struct accounts *a, struct account *account, const struct policy_event *event)
+struct account *account_made(struct accounts *a, struct span key)
 {
-	standing_clear(a, account);
-	a->suspended++;
-	account->standing = xmalloc(sizeof(*account->standing));
-	*account->standing = (struct standing){
-		.since = event->at,
-		.until = event->until,
-		.event = event->id,
-		.reason = xstrndup(event->reason.p, event->reason.n),
-		.author = xstrndup(event->author.p, event->author.n),
-	};
-	account_place(a, account);
+	struct account *account = table_find(a->table, key);
+	return account ? account : table_add(a->table, key, kind_of(key));
 }
 
-void account_apply(struct accounts *a, const struct policy_event *event)
+static struct standing *orders_of(const struct accounts *a, const struct account *account)
+{
+	return account->standing ? a->standing[account->standing - 1] : NULL;
+}
+
+/* Takes the account's standing off before it may go. */
+static struct standing *standing_take(struct accounts *a, struct account *account)
+{
+	struct standing *standing = a->standing[account->standing - 1];
+	a->suspended -= standing->is_counted;
+	standing->is_counted = false;
+	return standing;
+}
+
+static void account_reset(struct accounts *a, struct account *account)
+{
+	for (int i = 0; i < PART_COUNT; i++) {
+		if (account->part[i])
+			a->part[i]->reset(account->part[i]);
+	}
+}
+
+void account_apply(struct accounts *a, const struct policy_event *event, struct now now)
 {
 	struct account *account = table_find(a->table, event->account);
+	bool has_standing = account && account->standing;
 	switch (event->kind) {
 	case EVENT_SUSPEND:
-		if (!account)
-			account = table_add(a->table, event->account, kind_of(event->account));
-		standing_set(a, account, event);
+		account = account_made(a, event->account);
+		standing_put(
+			a, account, standing_suspend(orders_of(a, account), event, now), now.mono);
+		break;
+	case EVENT_OVERRIDE_SET:
+		account = account_made(a, event->account);
+		standing_put(a, account, standing_set(orders_of(a, account), event, now), now.mono);
 		break;
 	case EVENT_RELEASE:
+		if (has_standing)
+			standing_put(
+				a, account, standing_release(standing_take(a, account)), now.mono);
+		break;
+	case EVENT_OVERRIDE_UNSET:
+		if (has_standing)
+			standing_put(a, account,
+				standing_unset(standing_take(a, account), event->limit), now.mono);
+		break;
+	case EVENT_RESET:
 		if (account)
-			standing_clear(a, account);
+			account_reset(a, account);
 		break;
 	case EVENT_COUNT:
 		break;
@@ -184,7 +268,7 @@ void account_apply(struct accounts *a, const struct policy_event *event)
 
 static bool is_idle(const struct accounts *a, const struct account *account, mono_t mono)
 {
-	if (account->pins || account->standing)
+	if (account_pins(account) || account->standing)
 		return false;
 	for (int i = 0; i < PART_COUNT; i++) {
 		if (account->part[i] && !a->part[i]->is_idle(account->part[i], mono))
@@ -193,31 +277,14 @@ static bool is_idle(const struct accounts *a, const struct account *account, mon
 	return true;
 }
 
-/*
- * A suspension that is over is kept for a while: a clock that was set ahead by mistake, and back,
- * must not have ended it.
- */
-#define STANDING_KEPT_US (31 * DAY_US)
-
-static void standing_sweep(struct accounts *a, struct account *account, wall_t wall)
-{
-	struct standing *standing = account->standing;
-	bool is_over = standing->until.us <= wall.us;
-	if (is_over && wall.us - standing->until.us > STANDING_KEPT_US) {
-		standing_clear(a, account);
-		return;
-	}
-	a->suspended = a->suspended + standing->is_over - is_over;
-	standing->is_over = is_over;
-}
-
 size_t accounts_sweep(struct accounts *a, struct now now, size_t places)
 {
 	size_t gone = 0;
 	struct account *account;
 	while ((account = table_next(a->table, &a->sweep, &places))) {
 		if (account->standing)
-			standing_sweep(a, account, now.wall);
+			standing_put(a, account,
+				standing_expire(standing_take(a, account), now.mono), now.mono);
 		if (is_idle(a, account, now.mono)) {
 			table_remove(a->table, account);
 			gone++;
@@ -231,6 +298,83 @@ size_t accounts_sweep(struct accounts *a, struct now now, size_t places)
 struct account *accounts_next(struct accounts *a, uint32_t *cursor, size_t *places)
 {
 	return table_next(a->table, cursor, places);
+}
+
+struct account *accounts_pinned(struct accounts *a, const struct account *after)
+{
+	return after ? table_younger(a->table, after) : table_oldest(a->table, LIST_PINNED);
+}
+
+/* ---- in a snapshot ---- */
+
+enum { RECORD_PART = 0x10 }; /* and the part's id */
+
+bool account_save(
+	const struct accounts *a, const struct account *account, struct bytes *out, mono_t mono)
+{
+	size_t before = out->n;
+	bytes_span(out, table_key(account));
+	bytes_number(out, account->touched_s);
+	size_t empty = out->n;
+	for (int i = 0; i < PART_COUNT; i++) {
+		if (!account->part[i])
+			continue;
+		size_t outside = out->n;
+		size_t mark = bytes_begin(out, RECORD_PART + a->part[i]->id);
+		size_t begun = out->n;
+		a->part[i]->save(account->part[i], out, mono);
+		bool is_empty = out->n == begun;
+		bytes_end(out, mark);
+		if (is_empty)
+			out->n = outside;
+	}
+	if (out->n == empty)
+		out->n = before;
+	return out->n != before;
+}
+
+static const struct account_part_row *part_of(
+	const struct accounts *a, unsigned type, enum account_part *ret)
+{
+	for (int i = 0; i < PART_COUNT; i++) {
+		*ret = (enum account_part)i;
+		if (type == RECORD_PART + a->part[i]->id)
+			return a->part[i];
+	}
+	return NULL;
+}
+
+static uint32_t shifted_s(uint64_t s, const struct account_load *load)
+{
+	int64_t moved = (int64_t)s + load->shift_us / SECOND_US;
+	int64_t now = load->mono.us / SECOND_US;
+	if (moved < 0)
+		return 0;
+	return (uint32_t)(moved < now ? moved : now);
+}
+
+bool account_load(struct accounts *a, struct reader *in, const struct account_load *load)
+{
+	struct span key = reader_span(in);
+	uint64_t touched_s = reader_number(in);
+	struct reader part;
+	unsigned type;
+	if (in->is_bad || key.n > ACCOUNT_KEY_MAX || kind_of_key(key) == ACCOUNT_KINDS ||
+		touched_s > UINT32_MAX)
+		return false;
+	if (table_find(a->table, key))
+		return true;
+	struct account *account = table_add(a->table, key, kind_of(key));
+	account->touched_s = shifted_s(touched_s, load);
+	while (reader_record(in, &type, &part)) {
+		enum account_part at;
+		const struct account_part_row *row = part_of(a, type, &at);
+		if (row)
+			row->load(load->ctx[at], account, &part, load->shift_us);
+		if (part.is_bad)
+			return false;
+	}
+	return !in->is_bad;
 }
 
 void accounts_figures(const struct accounts *a, struct accounts_figures *ret)

@@ -5,8 +5,6 @@
  */
 #include "policyd/log.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <unistd.h>
 
 static const char cut_mark[] = "...";
@@ -71,11 +69,35 @@ static bool is_printable(char c)
 	return c >= 0x20 && c < 0x7f;
 }
 
+/* Eight bytes at a time: a log line is some hundred bytes, and nearly all of them are plain. */
+static bool all_plain(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\'),
+		 del = word ^ (ones * 0x7f);
+	/* Below '!' is a blank or a control; the top bit is not ASCII. (x - 1) & ~x tops a zero byte. */
+	uint64_t low = (word - ones * '!') & ~word;
+	uint64_t equal = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+			 ((del - ones) & ~del);
+	return ((low | equal | word) & tops) == 0;
+}
+
+static bool is_plain(char c)
+{
+	return is_printable(c) && c != ' ' && c != '"' && c != '\\';
+}
+
 static bool needs_quotes(struct span text)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-		if (!is_printable(c) || c == ' ' || c == '"' || c == '\\')
+	size_t i = 0;
+	uint64_t word;
+	for (; i + sizeof(word) <= text.n; i += sizeof(word)) {
+		memcpy(&word, text.p + i, sizeof(word));
+		if (!all_plain(word))
+			return true;
+	}
+	for (; i < text.n; i++) {
+		if (!is_plain(text.p[i]))
 			return true;
 	}
 	return text.n == 0;
@@ -125,16 +147,18 @@ void log_escape(struct span text, char *buf, size_t size, size_t *n)
 
 static bool field_add(const struct log_field *field, char *buf, size_t size, size_t *n)
 {
-	char number[24];
-	int length;
+	char number[NUMBER_TEXT_SIZE];
 
 	if (!line_add(buf, size, n, SPAN(" ")) || !line_add(buf, size, n, span_of(field->name)) ||
 		!line_add(buf, size, n, SPAN("=")))
 		return false;
 	if (field->kind == LOG_FIELD_SPAN)
 		return escape(field->text, buf, size, n);
-	length = snprintf(number, sizeof(number), "%" PRId64, field->number);
-	return length > 0 && line_add(buf, size, n, span_make(number, (size_t)length));
+	bool is_negative = field->number < 0;
+	uint64_t size_of = is_negative ? -(uint64_t)field->number : (uint64_t)field->number;
+	struct span digits = span_of_u64(size_of, number);
+	return (!is_negative || line_add(buf, size, n, SPAN("-"))) &&
+	       line_add(buf, size, n, digits);
 }
 
 void log_write(enum log_level level, const char *name, const struct log_field *field, size_t n)

@@ -86,3 +86,12 @@ size_t span_copy(struct span text, char *buf, size_t size)
 	buf[n] = '\0';
 	return n;
 }
+
+struct span span_of_u64(uint64_t number, char buf[NUMBER_TEXT_SIZE])
+{
+	size_t at = NUMBER_TEXT_SIZE;
+	do
+		buf[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	return span_make(buf + at, NUMBER_TEXT_SIZE - at);
+}

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "policyd/mem.h"
+#include "policyd/slab.h"
 
 #define NONE          UINT32_MAX
 #define CHUNK_ENTRIES 1024u
@@ -48,7 +49,7 @@ struct table {
 	uint32_t chunks;
 	uint32_t entries; /* places ever used */
 	uint32_t free;    /* head of the list of free places, by next */
-	size_t key_bytes;
+	struct slab *keys;
 	struct list list[TABLE_LISTS_MAX];
 };
 
@@ -73,6 +74,7 @@ struct table *table_new(const struct table_setup *setup)
 	t->setup.entry_bytes = (setup->entry_bytes + 7) & ~(size_t)7;
 	t->now = slots_new(SLOTS_MIN);
 	t->free = NONE;
+	t->keys = slab_new();
 	for (unsigned i = 0; i < TABLE_LISTS_MAX; i++)
 		t->list[i] = (struct list){.oldest = NONE, .youngest = NONE, .max = setup->max[i]};
 	return t;
@@ -88,13 +90,14 @@ void table_free(struct table *t)
 			continue;
 		if (t->setup.drop)
 			t->setup.drop(t->setup.ctx, node, false);
-		free(node->key);
+		slab_give(t->keys, node->key, node->key_n);
 	}
 	for (uint32_t i = 0; i < t->chunks; i++)
 		free(t->chunk[i]);
 	free(t->chunk);
 	free(t->now.slot);
 	free(t->old.slot);
+	slab_unref(t->keys);
 	free(t);
 }
 
@@ -217,8 +220,7 @@ static void entry_remove(struct table *t, struct table_node *node, bool evicted)
 		t->old.slot[at].place = GRAVE;
 	}
 	list_unlink(t, node);
-	t->key_bytes -= node->key_n;
-	free(node->key);
+	slab_give(t->keys, node->key, node->key_n);
 	uint32_t index = node->index, generation = node->generation;
 	/* The generation outlives the entry, so that refs to it stay dead when the place is used
 	 * again. */
@@ -273,13 +275,14 @@ void *table_add(struct table *t, struct span key, unsigned list)
 	grow_if_full(t);
 	struct table_node *node = place_take(t);
 	node->hash = siphash24(&t->setup.hash_key, key);
-	node->key = xstrndup(key.p, key.n);
+	node->key = slab_take(t->keys, key.n);
+	if (key.n)
+		memcpy(node->key, key.p, key.n);
 	node->key_n = (uint16_t)key.n;
 	node->generation++;
 	node->used = 1;
 	slots_put(&t->now, node->hash, node->index);
 	list_link(t, node, list);
-	t->key_bytes += key.n;
 	return node;
 }
 
@@ -311,6 +314,12 @@ void *table_oldest(const struct table *t, unsigned list)
 {
 	uint32_t index = t->list[list].oldest;
 	return index == NONE ? NULL : node_at(t, index);
+}
+
+void *table_younger(const struct table *t, const void *entry)
+{
+	const struct table_node *node = entry;
+	return node->next == NONE ? NULL : node_at(t, node->next);
 }
 
 struct table_ref table_ref_of(const void *entry)
@@ -358,5 +367,5 @@ size_t table_bytes(const struct table *t)
 {
 	size_t slots = t->now.mask + 1 + (t->old.slot ? (size_t)t->old.mask + 1 : 0);
 	return slots * sizeof(struct slot) +
-	       (size_t)t->chunks * CHUNK_ENTRIES * t->setup.entry_bytes + t->key_bytes;
+	       (size_t)t->chunks * CHUNK_ENTRIES * t->setup.entry_bytes + slab_bytes(t->keys);
 }

@@ -12,10 +12,11 @@
 
 #include "policyd/clock.h"
 
-/*
- * A ring's cell has at most 32 bits, and a few cells are added up: far from wrapping, beyond need.
- */
-#define RATE_MAX UINT64_C(1000000000)
+/* Sums of a few such numbers stay far from wrapping, and every double holds them exactly. */
+#define RATE_MAX (UINT64_C(1) << 53)
+
+/* Digits and their groups; more than any number up to RATE_MAX needs, leading zeros included. */
+#define DIGITS_MAX 40
 
 struct unit_row {
 	const char *word;
@@ -104,35 +105,80 @@ int size_parse(struct span text, uint64_t *ret_bytes, struct errbuf *err)
 	return r == 0 ? 0 : -EINVAL;
 }
 
+/*
+ * The number that text begins with, digits in groups ("10_000"). How many bytes it takes, 0 when there
+ * is none; what is too large for 64 bits saturates.
+ */
+static size_t groups_read(struct span text, uint64_t *ret)
+{
+	char digits[DIGITS_MAX];
+	size_t n = 0, at = 0;
+
+	for (; at < text.n; at++) {
+		bool is_digit = text.p[at] >= '0' && text.p[at] <= '9';
+
+		/* A group ends before '_' and goes on behind it. */
+		if (!is_digit && (text.p[at] != '_' || at == 0 || text.p[at - 1] == '_'))
+			break;
+		if (is_digit && n == sizeof(digits))
+			return 0;
+		if (is_digit)
+			digits[n++] = text.p[at];
+	}
+	if (n == 0 || text.p[at - 1] == '_')
+		return 0;
+	if (span_to_u64(span_make(digits, n), ret) != 0)
+		*ret = UINT64_MAX;
+	return at;
+}
+
+static int rate_complain_n(struct errbuf *err)
+{
+	err_set(err, "a rate is N/window, N/message or unlimited: write \"200/1h\"");
+	return -EINVAL;
+}
+
 /* What stands before the slash. */
-static int rate_parse_n(struct span text, uint32_t *ret, struct errbuf *err)
+static int rate_parse_n(struct span text, struct rate *rate, struct errbuf *err)
 {
 	uint64_t n;
-	int r = span_to_u64(text, &n);
+	size_t digits = groups_read(text, &n);
+	struct span word = span_make(text.p + digits, text.n - digits);
+	const struct unit_row *unit = NULL;
 
-	if (r == -EINVAL)
-		err_set(err, "a rate is N/window or unlimited: write \"200/1h\"");
-	else if (r == -ERANGE || n > RATE_MAX)
+	for (size_t i = 0; i < ROWS(size_units) && !unit; i++) {
+		if (span_equal(word, span_of(size_units[i].word)))
+			unit = &size_units[i];
+	}
+	if (digits == 0 || !unit)
+		return rate_complain_n(err);
+	if (n > RATE_MAX / unit->factor) {
 		err_set(err, "a rate counts up to %" PRIu64 "; write \"unlimited\" for no limit",
 			RATE_MAX);
-	else if (n == 0)
+		return -EINVAL;
+	}
+	if (n == 0) {
 		err_set(err, "a rate counts at least 1; write \"unlimited\" for no limit "
 			     "(to stop an account, suspend it)");
-	if (r != 0 || n == 0 || n > RATE_MAX)
 		return -EINVAL;
-	*ret = (uint32_t)n;
+	}
+	rate->n = n * unit->factor;
+	rate->is_size = unit->factor != 1;
 	return 0;
 }
 
 static int rate_parse_window(struct span text, int64_t *ret_us, struct errbuf *err)
 {
 	int64_t us;
-	int r = duration_parse(text, &us, NULL);
 
-	if (r != 0) {
-		err_set(err,
-			"the window is a whole number and one of m, h, d, w: write \"200/1h\"");
-		return r;
+	if (span_equal(text, SPAN("message"))) {
+		*ret_us = RATE_PER_MESSAGE;
+		return 0;
+	}
+	if (duration_parse(text, &us, NULL) != 0) {
+		err_set(err, "the window is a whole number and one of m, h, d, w, or message: "
+			     "write \"200/1h\" or \"50/message\"");
+		return -EINVAL;
 	}
 	if (us < MINUTE_US || us > 31 * DAY_US) {
 		err_set(err, "the window is 1m to 31d: write \"200/1h\"");
@@ -146,13 +192,13 @@ int rate_parse(struct span text, struct rate *ret, struct errbuf *err)
 {
 	struct rate rate = {0};
 	ptrdiff_t slash = span_rfind(text, '/');
-	int r;
+	uint64_t bare;
 
 	if (span_equal(text, SPAN("unlimited"))) {
 		*ret = (struct rate){.n = RATE_UNLIMITED};
 		return 0;
 	}
-	if (slash < 0 && text.n != 0 && digits_count(text) == text.n) {
+	if (slash < 0 && text.n != 0 && groups_read(text, &bare) == text.n) {
 		err_set(err, "a bare number has no window: write \"200/1h\" or \"unlimited\"");
 		return -EINVAL;
 	}
@@ -160,7 +206,7 @@ int rate_parse(struct span text, struct rate *ret, struct errbuf *err)
 		err_set(err, "a rate is N/window: write \"200/1h\" or \"unlimited\"");
 		return -EINVAL;
 	}
-	r = rate_parse_n(span_make(text.p, (size_t)slash), &rate.n, err);
+	int r = rate_parse_n(span_make(text.p, (size_t)slash), &rate, err);
 	if (r == 0)
 		r = rate_parse_window(span_make(text.p + slash + 1, text.n - (size_t)slash - 1),
 			&rate.window_us, err);
@@ -186,14 +232,29 @@ const char *duration_format(int64_t us, char buf[DURATION_TEXT_SIZE])
 	return n > 0 ? buf : "";
 }
 
+/* The largest unit that divides: sizes that were written with one read the same again. */
+static const struct unit_row *size_unit_of(uint64_t bytes)
+{
+	const struct unit_row *unit = &size_units[0];
+
+	for (size_t i = 1; i < ROWS(size_units); i++) {
+		if (bytes % size_units[i].factor == 0)
+			unit = &size_units[i];
+	}
+	return unit;
+}
+
 const char *rate_format(const struct rate *rate, char buf[RATE_TEXT_SIZE])
 {
-	char window[DURATION_TEXT_SIZE];
-	int n;
+	char text[DURATION_TEXT_SIZE];
 
 	if (rate->n == RATE_UNLIMITED)
 		return "unlimited";
-	n = snprintf(buf, RATE_TEXT_SIZE, "%" PRIu32 "/%s", rate->n,
-		duration_format(rate->window_us, window));
+	const struct unit_row *unit = rate->is_size ? size_unit_of(rate->n) : &size_units[0];
+	const char *window = rate->window_us == RATE_PER_MESSAGE
+				     ? "message"
+				     : duration_format(rate->window_us, text);
+	int n = snprintf(buf, RATE_TEXT_SIZE, "%" PRIu64 "%s/%s", rate->n / unit->factor,
+		unit->word, window);
 	return n > 0 ? buf : "";
 }

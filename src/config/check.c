@@ -9,16 +9,58 @@
 
 #include "rule.h"
 
-void check_listen(struct diag *diag, const struct config_listen *listen, bool mode_given)
+static bool is_given(const struct schema_section *section, struct span name, uint64_t seen)
+{
+	ptrdiff_t i = schema_find(section, name);
+
+	return i >= 0 && (seen & (UINT64_C(1) << i));
+}
+
+static void check_listen(struct diag *diag, const struct config_listen *listen, uint64_t seen)
 {
 	if (!listen->address || !span_starts(span_of(listen->address), SPAN("inet:")))
 		return;
-	if (mode_given)
+	if (is_given(&schema_listen, SPAN("mode"), seen))
 		diag_warning(diag, listen->place,
 			"listen.mode is ignored: only unix sockets have permissions; remove it");
 	if (listen->group)
 		diag_warning(diag, listen->place,
 			"listen.group is ignored: only unix sockets have a group; remove it");
+}
+
+static void check_match(struct diag *diag, const struct config_match *match, uint64_t seen)
+{
+	/* Its rows are the ways to match, nothing else. */
+	if (seen == 0)
+		diag_error(diag, match->place,
+			"classes.match: an element needs login, domain, context, network or file: "
+			"add one");
+	else if (seen & (seen - 1))
+		diag_error(diag, match->place,
+			"classes.match: an element has one of login, domain, context, network and "
+			"file: write an element { ... } for each");
+}
+
+static void check_who(struct diag *diag, const struct config_override *override, uint64_t seen)
+{
+	bool account = is_given(&schema_override, SPAN("account"), seen);
+
+	if (account == is_given(&schema_override, SPAN("domain"), seen))
+		diag_error(diag, override->place,
+			"overrides: %s: write account = \"alice@example.org\"; or domain = "
+			"\"example.org\";",
+			account ? "account and domain exclude each other" : "account is missing");
+}
+
+void check_element(
+	struct diag *diag, const struct schema_section *section, const void *element, uint64_t seen)
+{
+	if (section == &schema_listen)
+		check_listen(diag, element, seen);
+	if (section == &schema_match)
+		check_match(diag, element, seen);
+	if (section == &schema_override)
+		check_who(diag, element, seen);
 }
 
 static bool address_of(const struct config_listen *listen, struct rule_address *ret)
@@ -68,21 +110,34 @@ static void check_control_differs(struct diag *diag, const struct config *config
 	}
 }
 
-static void check_limit_differs(struct diag *diag, const struct config *config, size_t i)
+static void check_egress(struct diag *diag, const struct config_egress *egress, size_t i)
 {
-	const struct config_limit *limit = &config->limits[i];
+	const struct config_egress_address *address = &egress->addresses[i];
+	char place[PLACE_SIZE];
+	struct ip a, b;
 
-	for (size_t j = 0; j < i && limit->name; j++) {
-		const struct config_limit *other = &config->limits[j];
-		char place[PLACE_SIZE];
+	if (!address->address || ip_parse(span_of(address->address), &a) != 0)
+		return;
+	for (size_t j = 0; j < i; j++) {
+		const struct config_egress_address *other = &egress->addresses[j];
 
-		if (!other->name || strcmp(limit->name, other->name) != 0)
+		if (!other->address || ip_parse(span_of(other->address), &b) != 0 ||
+			memcmp(&a, &b, sizeof(a)) != 0)
 			continue;
-		diag_error(diag, limit->place,
-			"limits.name \"%s\" is taken already at %s: give it another name",
-			limit->name, diag_place(other->place, place));
+		diag_error(diag, address->place,
+			"egress.addresses.address \"%s\" is taken already at %s: remove one of "
+			"them",
+			address->address, diag_place(other->place, place));
 		return;
 	}
+}
+
+static void check_token(struct diag *diag, const struct config *config)
+{
+	if (config->token.key_file.path && config->commit_at == COMMIT_RCPT)
+		diag_warning(diag, config->token.place,
+			"token.key_file does nothing with commit_at = \"rcpt\": the token is an "
+			"answer at DATA; leave commit_at out and let Postfix ask there too");
 }
 
 void check_config(struct diag *diag, const struct config *config)
@@ -90,8 +145,11 @@ void check_config(struct diag *diag, const struct config *config)
 	for (size_t i = 0; i < config->listen_n; i++)
 		check_listen_differ(diag, config, i);
 	check_control_differs(diag, config);
-	for (size_t i = 0; i < config->limits_n; i++)
-		check_limit_differs(diag, config, i);
+	for (size_t i = 0; i < config->egress.addresses_n; i++)
+		check_egress(diag, &config->egress, i);
+	check_token(diag, config);
+	check_limits(diag, config);
+	check_classes(diag, config);
 }
 
 void check_whole(struct diag *diag, const struct config *config)

@@ -5,11 +5,8 @@
 
 #include "schema.h"
 
-/*
- * The value of a word, case ignored. path (as schema_path() gives it) decides which words make
- * sense there. 0, or -EINVAL with the words, the nearest of them, or why this one is none.
- */
-MUST_CHECK int choice_parse(const struct choice_set *set, const char *path, struct span word,
-	unsigned *ret, struct errbuf *err);
+/* The value of a word, case ignored. 0, or -EINVAL with the words and the nearest of them. */
+MUST_CHECK int choice_parse(
+	const struct choice_set *set, struct span word, unsigned *ret, struct errbuf *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "policyd/log.h"
 #include "policyd/mem.h"
@@ -18,9 +19,10 @@ void diag_deinit(struct diag *diag)
 	for (size_t i = 0; i < diag->n; i++)
 		free(diag->line[i].text);
 	free(diag->line);
-	for (size_t i = 0; i < diag->files.n; i++)
+	for (size_t i = 0; i < diag->files.n && !diag->borrowed; i++)
 		free(diag->files.text[i]);
-	free(diag->files.text);
+	if (!diag->borrowed)
+		free(diag->files.text);
 	*diag = (struct diag){0};
 }
 
@@ -31,6 +33,15 @@ const char *diag_file(struct diag *diag, const char *name)
 	files->text = xrealloc(files->text, files->n + 1, sizeof(*files->text));
 	files->text[files->n] = xstrdup(name);
 	return files->text[files->n++];
+}
+
+const char *diag_file_of(struct diag *diag, const char *name)
+{
+	for (size_t i = 0; i < diag->files.n; i++) {
+		if (strcmp(diag->files.text[i], name) == 0)
+			return diag->files.text[i];
+	}
+	return diag_file(diag, name);
 }
 
 static size_t file_number(const struct diag *diag, const char *file)

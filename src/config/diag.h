@@ -26,6 +26,7 @@ struct diag_line {
 
 struct diag {
 	struct config_strings files; /* names in reading order; places point at these */
+	bool borrowed;               /* files belong to a snapshot, and are all there are */
 	struct diag_line *line;
 	size_t n, errors, dropped;
 };
@@ -35,6 +36,9 @@ void diag_deinit(struct diag *diag);
 
 /* Registers a source's name and returns the copy that places point at. */
 const char *diag_file(struct diag *diag, const char *name);
+
+/* The copy of a name that is registered already, else as diag_file(). */
+const char *diag_file_of(struct diag *diag, const char *name);
 
 /* place.line 0: the message is about the source as a whole and shows no line. */
 void diag_error(struct diag *diag, struct config_place place, const char *format, ...)

@@ -5,22 +5,45 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
+#include "maps.h"
 #include "policyd/mem.h"
 #include "set.h"
+#include "snapshot.h"
 #include "source.h"
 #include "tree.h"
+
+/* What was read, so that it can be read once more without its file. */
+struct source {
+	char *name; /* of a file; NULL: text is an assignment of --set */
+	char *text;
+	size_t n;
+};
 
 struct snapshot {
 	struct config config; /* first, so that one is found from the other */
 	unsigned refs;
 	struct config_strings files; /* what places point at */
+	struct file_watch watch;     /* files of lines */
+	struct source *source;
+	size_t source_n;
 };
 
 static struct snapshot *snapshot_of(struct config *config)
 {
 	return (struct snapshot *)config;
+}
+
+static const struct snapshot *snapshot_of_const(const struct config *config)
+{
+	return (const struct snapshot *)config;
+}
+
+const struct config_strings *snapshot_files(const struct config *config)
+{
+	return &snapshot_of_const(config)->files;
 }
 
 struct config *config_ref(struct config *config)
@@ -36,10 +59,28 @@ void config_unref(struct config *config)
 	if (!snapshot || --snapshot->refs != 0)
 		return;
 	schema_release(&schema_top, config);
+	maps_free(config->maps);
+	file_watch_deinit(&snapshot->watch);
 	for (size_t i = 0; i < snapshot->files.n; i++)
 		free(snapshot->files.text[i]);
 	free(snapshot->files.text);
+	for (size_t i = 0; i < snapshot->source_n; i++) {
+		free(snapshot->source[i].name);
+		free(snapshot->source[i].text);
+	}
+	free(snapshot->source);
 	free(snapshot);
+}
+
+/* Takes over text. */
+static void source_keep(struct walk *walk, const char *name, char *text, size_t n)
+{
+	struct snapshot *snapshot = snapshot_of(walk->config);
+
+	snapshot->source =
+		xrealloc(snapshot->source, snapshot->source_n + 1, sizeof(*snapshot->source));
+	snapshot->source[snapshot->source_n++] =
+		(struct source){.name = xstrdup(name), .text = text, .n = n};
 }
 
 static void load_text(struct walk *walk, struct span text)
@@ -54,23 +95,37 @@ static void load_text(struct walk *walk, struct span text)
 	config_destroy(&tree);
 }
 
+/* What to do about a file that is too large is the caller's to say. */
+static void complain_file(const struct origin *origin, int r, const struct errbuf *err)
+{
+	diag_error(origin->diag, (struct config_place){.file = origin->file}, "%s%s", err->text,
+		r == -EFBIG ? ": move parts into conf.d/" : "");
+}
+
 /* origin.file is the name of path, registered. */
 static int load_file(struct walk *walk, const char *path)
 {
+	struct source_want want = {.path = path, .max = SOURCE_BYTES_MAX};
 	struct errbuf err;
 	char *text;
 	size_t n;
-	int r = source_read(path, &text, &n, &err);
+	int r = source_read(&want, &text, &n, &err);
 
 	if (r != 0) {
-		diag_error(walk->origin.diag, (struct config_place){.file = walk->origin.file},
-			"%s", err.text);
+		complain_file(&walk->origin, r, &err);
 		walk->is_broken = true;
 		return r;
 	}
 	load_text(walk, span_make(text, n));
-	free(text);
+	source_keep(walk, walk->origin.file, text, n);
 	return 0;
+}
+
+static void load_set(struct walk *walk, const char *assignment)
+{
+	walk->origin.file = set_name(walk->origin.diag, assignment);
+	set_apply(walk, assignment);
+	source_keep(walk, NULL, xstrdup(assignment), strlen(assignment));
 }
 
 /* All of conf.d; the first trouble with reading is returned, the rest is read nevertheless. */
@@ -81,8 +136,7 @@ static int load_dropins(struct walk *walk, const char *path)
 	int trouble = source_list_dropins(path, &list, &err);
 
 	if (trouble != 0) {
-		diag_error(walk->origin.diag, (struct config_place){.file = walk->origin.file},
-			"%s", err.text);
+		complain_file(&walk->origin, trouble, &err);
 		walk->is_broken = true;
 	}
 	for (size_t i = 0; i < list.n; i++) {
@@ -99,7 +153,7 @@ static struct walk walk_begin(struct diag *diag, const char *name)
 {
 	struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
 	struct walk walk = {
-		.origin = {.diag = diag, .file = diag_file(diag, name)},
+		.origin = {.diag = diag, .file = diag_file(diag, name), .watch = &snapshot->watch},
 		.config = &snapshot->config,
 	};
 
@@ -109,21 +163,28 @@ static struct walk walk_begin(struct diag *diag, const char *name)
 	return walk;
 }
 
-/* trouble: what reading said. */
-static int walk_end(
-	struct walk *walk, int trouble, struct config **ret, struct config_report *report)
+/* Whether reading was in trouble. */
+struct walk_end {
+	int trouble;
+	wall_t wall;
+};
+
+static int walk_end(const struct walk *walk, struct walk_end end, struct config **ret,
+	struct config_report *report)
 {
 	struct diag *diag = walk->origin.diag;
+	int r = end.trouble;
 
+	maps_build(diag, walk->config, end.wall);
 	check_config(diag, walk->config);
 	if (!walk->is_broken) {
 		walk_missing(&walk->origin, &schema_top, walk->seen, walk->config->place);
 		check_whole(diag, walk->config);
 	}
-	if (trouble == 0 && diag->errors)
-		trouble = -EINVAL;
+	if (r == 0 && diag->errors)
+		r = -EINVAL;
 	diag_deliver(diag, report);
-	if (trouble == 0) {
+	if (r == 0) {
 		snapshot_of(walk->config)->files = diag->files;
 		diag->files = (struct config_strings){0};
 		*ret = walk->config;
@@ -131,7 +192,7 @@ static int walk_end(
 		config_unref(walk->config);
 	}
 	diag_deinit(diag);
-	return trouble;
+	return r;
 }
 
 int config_load(
@@ -139,14 +200,14 @@ int config_load(
 {
 	struct diag diag = {0};
 	struct walk walk = walk_begin(&diag, source->path);
-	int trouble = load_file(&walk, source->path);
+	struct walk_end end = {.trouble = load_file(&walk, source->path), .wall = source->wall};
 
-	if (trouble != 0)
-		return walk_end(&walk, trouble, ret, report);
-	trouble = load_dropins(&walk, source->path);
+	if (end.trouble != 0)
+		return walk_end(&walk, end, ret, report);
+	end.trouble = load_dropins(&walk, source->path);
 	for (size_t i = 0; i < source->set_n; i++)
-		set_apply(&walk, source->set[i]);
-	return walk_end(&walk, trouble, ret, report);
+		load_set(&walk, source->set[i]);
+	return walk_end(&walk, end, ret, report);
 }
 
 int config_parse(
@@ -156,5 +217,35 @@ int config_parse(
 	struct walk walk = walk_begin(&diag, name);
 
 	load_text(&walk, text);
-	return walk_end(&walk, 0, ret, report);
+	source_keep(&walk, name, xstrndup(text.p, text.n), text.n);
+	return walk_end(&walk, (struct walk_end){0}, ret, report);
+}
+
+bool config_lines_changed(const struct config *config)
+{
+	return file_watch_changed(&snapshot_of_const(config)->watch);
+}
+
+int config_reread_lines(
+	const struct config *config, struct config **ret, struct config_report *report)
+{
+	const struct snapshot *from = snapshot_of_const(config);
+	struct diag diag = {0};
+	struct walk walk = walk_begin(&diag, from->source[0].name);
+
+	/* Whoever may read it may have gone with root's rights. */
+	walk.origin.known = &config->token.key_file;
+	for (size_t i = 0; i < from->source_n; i++) {
+		const struct source *source = &from->source[i];
+
+		if (!source->name) {
+			load_set(&walk, source->text);
+			continue;
+		}
+		if (i > 0)
+			walk.origin.file = diag_file(&diag, source->name);
+		load_text(&walk, span_make(source->text, source->n));
+		source_keep(&walk, source->name, xstrndup(source->text, source->n), source->n);
+	}
+	return walk_end(&walk, (struct walk_end){0}, ret, report);
 }

@@ -9,16 +9,26 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <sys/un.h>
+#include <time.h>
+
+#include "policyd/units.h"
 
 /* Room in sockaddr_un, with its NUL. */
 #define SOCKET_PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
 
-#define LIMIT_NAME_MAX 40
+/* RULE_SIZE of verdict.h has room for it. */
+#define NAME_MAX_BYTES 40
 /* A reply's text holds 400 bytes and has more to say (semantics 18). */
 #define CONTACT_MAX 200
 /* RFC 1035 2.3.4, as text without the final dot. */
 #define DOMAIN_MAX 253
 #define LABEL_MAX  63
+/* Postfix has no bound, but more than one is rare. */
+#define DELIMITERS_MAX 8
+/* RFC 5321 4.5.3.1.1. */
+#define LOCAL_PART_MAX 64
+/* RFC 5322 2.1.1 has lines of 78, and there is a value to come. */
+#define FIELD_NAME_MAX 64
 /* Wider networks hold so many strangers that "ours" is surely a mistake. */
 #define WIDE_V4_BITS (96 + 8)
 #define WIDE_V6_BITS 16
@@ -39,19 +49,11 @@ static bool all_bytes(struct span text, bool (*is_fine)(char c))
 	return true;
 }
 
-static int rule_directory(struct span text, struct errbuf *err)
+static int rule_path(struct span text, struct errbuf *err)
 {
 	if (text.p[0] == '/')
 		return 0;
-	err_set(err, "the path must be absolute: write \"/var/lib/policyd\"");
-	return -EINVAL;
-}
-
-static int rule_file(struct span text, struct errbuf *err)
-{
-	if (text.p[0] == '/')
-		return 0;
-	err_set(err, "the path must be absolute: write \"/var/lib/policyd/record.jsonl\"");
+	err_set(err, "the path must be absolute: begin it with '/'");
 	return -EINVAL;
 }
 
@@ -70,19 +72,43 @@ static int rule_socket(struct span text, struct errbuf *err)
 	return 0;
 }
 
-static bool is_limit_name_byte(char c)
+static bool is_word_byte(char c)
 {
 	return is_alnum(c) || c == '_' || c == '.' || c == '-';
 }
 
+bool rule_is_word(struct span text)
+{
+	return text.n != 0 && all_bytes(text, is_word_byte);
+}
+
+static int name_check(struct span text, const char *whose, const char *sample, struct errbuf *err)
+{
+	if (text.n <= NAME_MAX_BYTES && rule_is_word(text))
+		return 0;
+	err_set(err, "%s name has 1 to %d letters, digits, '_', '.' and '-': write \"%s\"", whose,
+		NAME_MAX_BYTES, sample);
+	return -EINVAL;
+}
+
 static int rule_limit_name(struct span text, struct errbuf *err)
 {
-	if (text.n <= LIMIT_NAME_MAX && all_bytes(text, is_limit_name_byte))
-		return 0;
-	err_set(err,
-		"a limit's name has 1 to %d letters, digits, '_', '.' and '-': write \"hourly\"",
-		LIMIT_NAME_MAX);
-	return -EINVAL;
+	return name_check(text, "a limit's", "hourly", err);
+}
+
+static int rule_class_name(struct span text, struct errbuf *err)
+{
+	return name_check(text, "a class's", "newsletter", err);
+}
+
+static int rule_provider_name(struct span text, struct errbuf *err)
+{
+	return name_check(text, "a provider's", "example", err);
+}
+
+static int rule_transport(struct span text, struct errbuf *err)
+{
+	return name_check(text, "a transport's", "slow", err);
 }
 
 static bool label_is_fine(struct span label)
@@ -99,7 +125,7 @@ static bool label_is_fine(struct span label)
 	return true;
 }
 
-static int rule_domain(struct span text, struct errbuf *err)
+bool rule_is_domain(struct span text)
 {
 	bool fine = text.n <= DOMAIN_MAX;
 	size_t begin = 0;
@@ -110,7 +136,12 @@ static int rule_domain(struct span text, struct errbuf *err)
 		fine = label_is_fine(span_make(text.p + begin, i - begin));
 		begin = i + 1;
 	}
-	if (fine)
+	return fine;
+}
+
+static int rule_domain(struct span text, struct errbuf *err)
+{
+	if (rule_is_domain(text))
 		return 0;
 	err_set(err, "this is no domain: write \"example.org\", without '@' or a dot at an end");
 	return -EINVAL;
@@ -167,6 +198,140 @@ static int rule_network(struct span text, struct errbuf *err)
 		"everybody in this network becomes an account of ours: list only networks that "
 		"you run");
 	return RULE_WARNS;
+}
+
+static int rule_ip(struct span text, struct errbuf *err)
+{
+	struct ip ip;
+
+	if (ip_parse(text, &ip) == 0)
+		return 0;
+	err_set(err, "this is no address: write \"192.0.2.10\" or \"2001:db8::10\"");
+	return -EINVAL;
+}
+
+/* What may part an extension from a name; letters and digits would cut names in two. */
+static bool is_delimiter(char c)
+{
+	return c > 0x20 && c < 0x7f && !is_alnum(c) && c != '@' && c != '"' && c != '\\';
+}
+
+static int rule_delimiter(struct span text, struct errbuf *err)
+{
+	if (text.n <= DELIMITERS_MAX && all_bytes(text, is_delimiter))
+		return 0;
+	err_set(err, "this is 1 to %d marks like those of Postfix's setting: write \"+\"",
+		DELIMITERS_MAX);
+	return -EINVAL;
+}
+
+static bool is_local_part_byte(char c)
+{
+	return (unsigned char)c > 0x20 && c != 0x7f && c != '@';
+}
+
+static int rule_local_part(struct span text, struct errbuf *err)
+{
+	if (text.n <= LOCAL_PART_MAX && all_bytes(text, is_local_part_byte))
+		return 0;
+	err_set(err, "this is no local part: write \"abuse\", without '@' and domain");
+	return -EINVAL;
+}
+
+/* Any printable byte but ':'. */
+static bool is_field_name_byte(char c)
+{
+	return c > 0x20 && c < 0x7f && c != ':';
+}
+
+bool rule_is_field_name(struct span text)
+{
+	return text.n != 0 && text.n <= FIELD_NAME_MAX && all_bytes(text, is_field_name_byte);
+}
+
+static int rule_header(struct span text, struct errbuf *err)
+{
+	if (rule_is_field_name(text))
+		return 0;
+	err_set(err, "this is no header's name: write \"X-Policyd-Token\", without ':'");
+	return -EINVAL;
+}
+
+/* What does not parse is told by the type. */
+static int rule_windowed(struct span text, struct errbuf *err)
+{
+	struct rate rate;
+
+	if (rate_parse(text, &rate, NULL) != 0 ||
+		(rate.window_us != RATE_PER_MESSAGE && !rate.is_size))
+		return 0;
+	err_set(err, "this counts recipients in a window: write \"100/1h\"");
+	return -EINVAL;
+}
+
+static int rule_exempt_rate(struct span text, struct errbuf *err)
+{
+	if (!span_equal(text, SPAN("unlimited")))
+		return rule_windowed(text, err);
+	err_set(err, "this would let anybody send without limit to abuse@ and postmaster@ of "
+		     "foreign domains: write \"5/1h\"");
+	return -EINVAL;
+}
+
+/* One number of a date, all digits, from low to high. */
+static bool date_part(const char *p, size_t n, int low, int high, int *ret)
+{
+	uint64_t value;
+
+	if (span_to_u64(span_make(p, n), &value) != 0 || value < (uint64_t)low ||
+		value > (uint64_t)high)
+		return false;
+	*ret = (int)value;
+	return true;
+}
+
+static bool date_parse(const char *p, struct tm *ret)
+{
+	if (!date_part(p, 4, 1970, 9999, &ret->tm_year) || p[4] != '-' ||
+		!date_part(p + 5, 2, 1, 12, &ret->tm_mon) || p[7] != '-' ||
+		!date_part(p + 8, 2, 1, 31, &ret->tm_mday))
+		return false;
+	ret->tm_year -= 1900;
+	ret->tm_mon -= 1;
+	return true;
+}
+
+static bool time_parse(const char *p, struct tm *ret)
+{
+	return p[0] == 'T' && date_part(p + 1, 2, 0, 23, &ret->tm_hour) && p[3] == ':' &&
+	       date_part(p + 4, 2, 0, 59, &ret->tm_min) && p[6] == ':' &&
+	       date_part(p + 7, 2, 0, 59, &ret->tm_sec) && p[9] == 'Z';
+}
+
+int rule_until_parse(struct span text, wall_t *ret, struct errbuf *err)
+{
+	const size_t date_n = 10, both_n = 20;
+	struct tm when = {0};
+	bool fine = (text.n == date_n || text.n == both_n) && date_parse(text.p, &when) &&
+		    (text.n == date_n || time_parse(text.p + date_n, &when));
+	int day = when.tm_mday;
+	/* timegm() makes 3 March of 31 February. */
+	int64_t s = fine ? timegm(&when) : 0;
+
+	if (!fine || when.tm_mday != day) {
+		err_set(err, "this is no time: write \"2026-12-31\" or \"2026-12-31T18:00:00Z\" "
+			     "(UTC)");
+		return -EINVAL;
+	}
+	*ret = (wall_t){.us = s * SECOND_US + (text.n == date_n ? DAY_US : 0)};
+	return 0;
+}
+
+static int rule_until(struct span text, struct errbuf *err)
+{
+	wall_t wall;
+
+	return rule_until_parse(text, &wall, err);
 }
 
 static int unix_parse(struct span text, struct rule_address *ret, struct errbuf *err)
@@ -243,14 +408,36 @@ static const struct rule_row {
 } rules[] = {
 	{"listen.address", rule_listen_address},
 	{"limits.name", rule_limit_name},
-	{"state.directory", rule_directory},
+	{"classes.name", rule_class_name},
+	{"classes.match.domain", rule_domain},
+	{"classes.match.file", rule_path},
+	{"classes.egress", rule_ip},
+	{"overrides.domain", rule_domain},
+	{"overrides.until", rule_until},
+	{"providers.name", rule_provider_name},
+	{"providers.domains", rule_domain},
+	{"egress.addresses.address", rule_ip},
+	{"egress.addresses.helo", rule_domain},
+	{"egress.addresses.transport", rule_transport},
+	{"token.key_file", rule_path},
+	{"token.header", rule_header},
+	{"postfix.config_directory", rule_path},
+	{"state.directory", rule_path},
 	{"control.socket", rule_socket},
-	{"record.file", rule_file},
+	{"record.file", rule_path},
+	{"pid_file", rule_path},
 	{"trusted_networks", rule_network},
+	{"relay_networks", rule_network},
 	{"client_certificates", rule_fingerprint},
 	{"local_domains", rule_domain},
 	{"login_domain", rule_domain},
+	{"recipient_delimiter", rule_delimiter},
+	{"account_aliases", rule_path},
+	{"exempt_recipients", rule_local_part},
+	{"exempt_foreign_rate", rule_exempt_rate},
+	{"emergency_rate", rule_windowed},
 	{"contact", rule_contact},
+	{"aup", rule_contact},
 };
 
 int rule_check(const char *path, struct span text, struct errbuf *err)

@@ -6,9 +6,11 @@
 #ifndef POLICYD_CONFIG_RULE_H
 #define POLICYD_CONFIG_RULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "policyd/addr.h"
+#include "policyd/clock.h"
 #include "policyd/err.h"
 #include "policyd/span.h"
 
@@ -16,6 +18,18 @@ enum rule_result { RULE_WARNS = 1 };
 
 /* path as schema_path() gives it. 0; -EINVAL; RULE_WARNS: taken, but err has something to say. */
 MUST_CHECK int rule_check(const char *path, struct span text, struct errbuf *err);
+
+/* Labels of letters, digits, '-', '_' and bytes beyond ASCII, with dots between them. */
+bool rule_is_domain(struct span text);
+/* Letters, digits, '_', '.' and '-': a name of ours, or a transport's. */
+bool rule_is_word(struct span text);
+/* A header field's name (RFC 5322 2.2). */
+bool rule_is_field_name(struct span text);
+
+/*
+ * "2026-12-31" (to the end of that day) or "2026-12-31T18:00:00Z", in UTC. 0 or -EINVAL with a hint.
+ */
+MUST_CHECK int rule_until_parse(struct span text, wall_t *ret, struct errbuf *err);
 
 /* A listen address, taken apart: a unix path, or an address and port. */
 struct rule_address {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
+
 const char setting_required[] = "(required)";
 
 #define WORD(id, word, text) word,
@@ -18,12 +20,6 @@ static const char *const key_words[] = {CHOICES_KEY(WORD)};
 static const char *const mode_words[] = {CHOICES_MODE(WORD)};
 static const char *const commit_words[] = {CHOICES_COMMIT(WORD)};
 #undef WORD
-
-#define ACTION(word, strength, accepts, code, argument) #word,
-static const char *const action_words[] = {
-#include "policyd/action.def"
-};
-#undef ACTION
 
 const char *unit_name(enum unit unit)
 {
@@ -44,7 +40,6 @@ static const struct choice_set unit_choices = {unit_words, UNIT_COUNT};
 static const struct choice_set key_choices = {key_words, KEY_COUNT};
 static const struct choice_set mode_choices = {mode_words, MODE_COUNT};
 static const struct choice_set commit_choices = {commit_words, COMMIT_COUNT};
-static const struct choice_set action_choices = {action_words, ACTION_COUNT};
 
 #define PLAIN(id, owner, name)                                                                     \
 	{                                                                                          \
@@ -76,7 +71,9 @@ static const struct choice_set action_choices = {action_words, ACTION_COUNT};
 #define AT_NETS(owner, name)               PLAIN(NETS, owner, name)
 #define AT_STRINGS(owner, name)            PLAIN(STRINGS, owner, name)
 #define AT_LATER(owner, name)              PLAIN(LATER, owner, name)
-#define AT_CHOICE_action(owner, name)      CHOICE(action, owner, name)
+#define AT_ACTION(owner, name)             PLAIN(ACTION, owner, name)
+#define AT_LINES(owner, name)              PLAIN(LINES, owner, name)
+#define AT_SECRET(owner, name)             PLAIN(SECRET, owner, name)
 #define AT_CHOICE_unit(owner, name)        CHOICE(unit, owner, name)
 #define AT_CHOICE_key(owner, name)         CHOICE(key, owner, name)
 #define AT_CHOICE_mode(owner, name)        CHOICE(mode, owner, name)
@@ -85,58 +82,72 @@ static const struct choice_set action_choices = {action_words, ACTION_COUNT};
 #define AT_SECTION_state(owner, name)      SECTION(state, owner, name)
 #define AT_SECTION_control(owner, name)    SECTION(control, owner, name)
 #define AT_SECTION_record(owner, name)     SECTION(record, owner, name)
+#define AT_SECTION_egress(owner, name)     SECTION(egress, owner, name)
+#define AT_SECTION_token(owner, name)      SECTION(token, owner, name)
+#define AT_SECTION_postfix(owner, name)    SECTION(postfix, owner, name)
 #define AT_LIST_listen(owner, name)        LIST(listen, owner, name)
 #define AT_LIST_limit(owner, name)         LIST(limit, owner, name)
+#define AT_LIST_match(owner, name)         LIST(match, owner, name)
+#define AT_LIST_class(owner, name)         LIST(class, owner, name)
+#define AT_LIST_override(owner, name)      LIST(override, owner, name)
+#define AT_LIST_provider(owner, name)      LIST(provider, owner, name)
+#define AT_LIST_egress_address(owner, name) LIST(egress_address, owner, name)
 
 #define REQUIRED setting_required
 #define ROW(type, name, preset, low, high, reload, text) \
 	{#type, #name, preset, low, high, #reload, text},
-#define IN_LISTEN(type, name, ...)     AT_##type(struct config_listen, name),
-#define IN_LIMIT(type, name, ...)      AT_##type(struct config_limit, name),
+#define IN_LISTEN(type, name, ...) AT_##type(struct config_listen, name),
+#define IN_LIMIT(type, name, ...) AT_##type(struct config_limit, name),
+#define IN_MATCH(type, name, ...) AT_##type(struct config_match, name),
+#define IN_CLASS(type, name, ...) AT_##type(struct config_class, name),
+#define IN_OVERRIDE(type, name, ...) AT_##type(struct config_override, name),
+#define IN_PROVIDER(type, name, ...) AT_##type(struct config_provider, name),
+#define IN_EGRESS_ADDRESS(type, name, ...) AT_##type(struct config_egress_address, name),
+#define IN_EGRESS(type, name, ...) AT_##type(struct config_egress, name),
+#define IN_TOKEN(type, name, ...) AT_##type(struct config_token, name),
+#define IN_POSTFIX(type, name, ...) AT_##type(struct config_postfix, name),
 #define IN_SUSPENSION(type, name, ...) AT_##type(struct config_suspension, name),
-#define IN_STATE(type, name, ...)      AT_##type(struct config_state, name),
-#define IN_CONTROL(type, name, ...)    AT_##type(struct config_control, name),
-#define IN_RECORD(type, name, ...)     AT_##type(struct config_record, name),
+#define IN_STATE(type, name, ...) AT_##type(struct config_state, name),
+#define IN_CONTROL(type, name, ...) AT_##type(struct config_control, name),
+#define IN_RECORD(type, name, ...) AT_##type(struct config_record, name),
 #define IN_TOP(type, name, ...)        AT_##type(struct config, name),
 /* clang-format on */
 
 #define ROWS(id)   static const struct setting_row rows_##id[] = {SETTINGS_##id(ROW)}
 #define FIELDS(id) static const struct schema_field fields_##id[] = {SETTINGS_##id(IN_##id)}
-ROWS(LISTEN);
-ROWS(LIMIT);
-ROWS(SUSPENSION);
-ROWS(STATE);
-ROWS(CONTROL);
-ROWS(RECORD);
-ROWS(TOP);
-#undef ROW
-#undef REQUIRED
 
-#define SECTION_OF(id, section_name, owner)                                                        \
+#define SECTION_OF(id, section_name, owner, most)                                                  \
 	{                                                                                          \
 		.name = section_name, .row = rows_##id, .field = fields_##id,                      \
 		.n = sizeof(rows_##id) / sizeof(rows_##id[0]), .bytes = sizeof(owner),             \
+		.max = most,                                                                       \
 	}
 
-FIELDS(LISTEN);
-FIELDS(LIMIT);
-FIELDS(SUSPENSION);
-FIELDS(STATE);
-FIELDS(CONTROL);
-FIELDS(RECORD);
+/* The walk treats every section's struct alike: place comes first. Those below come first too. */
+#define SCHEMA(id, word, section_name, owner, most)                                                \
+	ROWS(id);                                                                                  \
+	FIELDS(id);                                                                                \
+	static_assert(offsetof(owner, place) == 0, "place comes first");                           \
+	const struct schema_section schema_##word = SECTION_OF(id, section_name, owner, most)
 
-const struct schema_section schema_listen = SECTION_OF(LISTEN, "listen", struct config_listen);
-static const struct schema_section schema_limit = SECTION_OF(LIMIT, "limits", struct config_limit);
-static const struct schema_section schema_suspension =
-	SECTION_OF(SUSPENSION, "suspension", struct config_suspension);
-static const struct schema_section schema_state = SECTION_OF(STATE, "state", struct config_state);
-static const struct schema_section schema_control =
-	SECTION_OF(CONTROL, "control", struct config_control);
-static const struct schema_section schema_record =
-	SECTION_OF(RECORD, "record", struct config_record);
-
-FIELDS(TOP);
-const struct schema_section schema_top = SECTION_OF(TOP, "", struct config);
+SCHEMA(LISTEN, listen, "listen", struct config_listen, CONFIG_LIST_MAX);
+SCHEMA(LIMIT, limit, "limits", struct config_limit, CONFIG_LIMITS_MAX);
+SCHEMA(MATCH, match, "classes.match", struct config_match, CONFIG_LIST_MAX);
+SCHEMA(CLASS, class, "classes", struct config_class, CONFIG_LIST_MAX);
+SCHEMA(OVERRIDE, override, "overrides", struct config_override, CONFIG_LIST_MAX);
+SCHEMA(PROVIDER, provider, "providers", struct config_provider, CONFIG_LIST_MAX);
+SCHEMA(EGRESS_ADDRESS, egress_address, "egress.addresses", struct config_egress_address,
+	CONFIG_LIST_MAX);
+SCHEMA(EGRESS, egress, "egress", struct config_egress, 1);
+SCHEMA(TOKEN, token, "token", struct config_token, 1);
+SCHEMA(POSTFIX, postfix, "postfix", struct config_postfix, 1);
+SCHEMA(SUSPENSION, suspension, "suspension", struct config_suspension, 1);
+SCHEMA(STATE, state, "state", struct config_state, 1);
+SCHEMA(CONTROL, control, "control", struct config_control, 1);
+SCHEMA(RECORD, record, "record", struct config_record, 1);
+SCHEMA(TOP, top, "", struct config, 1);
+#undef ROW
+#undef REQUIRED
 
 #define PUBLIC(id, section_name)                                                                   \
 	{                                                                                          \
@@ -147,21 +158,20 @@ const struct setting_section setting_sections[] = {
 	PUBLIC(TOP, ""),
 	PUBLIC(LISTEN, "listen"),
 	PUBLIC(LIMIT, "limits"),
+	PUBLIC(CLASS, "classes"),
+	PUBLIC(MATCH, "classes.match"),
+	PUBLIC(OVERRIDE, "overrides"),
+	PUBLIC(PROVIDER, "providers"),
+	PUBLIC(EGRESS, "egress"),
+	PUBLIC(EGRESS_ADDRESS, "egress.addresses"),
+	PUBLIC(TOKEN, "token"),
+	PUBLIC(POSTFIX, "postfix"),
 	PUBLIC(SUSPENSION, "suspension"),
 	PUBLIC(STATE, "state"),
 	PUBLIC(CONTROL, "control"),
 	PUBLIC(RECORD, "record"),
 };
 const size_t setting_sections_n = sizeof(setting_sections) / sizeof(setting_sections[0]);
-
-/* The walk treats every section's struct alike. */
-static_assert(offsetof(struct config, place) == 0, "place comes first");
-static_assert(offsetof(struct config_listen, place) == 0, "place comes first");
-static_assert(offsetof(struct config_limit, place) == 0, "place comes first");
-static_assert(offsetof(struct config_suspension, place) == 0, "place comes first");
-static_assert(offsetof(struct config_state, place) == 0, "place comes first");
-static_assert(offsetof(struct config_control, place) == 0, "place comes first");
-static_assert(offsetof(struct config_record, place) == 0, "place comes first");
 
 ptrdiff_t schema_find(const struct schema_section *section, struct span name)
 {
@@ -228,6 +238,27 @@ static void release_nets(const struct schema_field *field, void *at)
 	*nets = (struct config_nets){0};
 }
 
+static void release_action(const struct schema_field *field, void *at)
+{
+	struct config_action *action = at;
+
+	(void)field;
+	free(action->text);
+	*action = (struct config_action){.action = ACTION_COUNT};
+}
+
+static void release_lines(const struct schema_field *field, void *at)
+{
+	(void)field;
+	lines_release(at);
+}
+
+static void release_secret(const struct schema_field *field, void *at)
+{
+	(void)field;
+	secret_release(at);
+}
+
 static void release_section(const struct schema_field *field, void *at)
 {
 	schema_release(field->below, at);
@@ -253,6 +284,9 @@ static release *const releases[VALUE_KINDS] = {
 	[VALUE_STRING] = release_string,
 	[VALUE_STRINGS] = release_strings,
 	[VALUE_NETS] = release_nets,
+	[VALUE_ACTION] = release_action,
+	[VALUE_LINES] = release_lines,
+	[VALUE_SECRET] = release_secret,
 	[VALUE_SECTION] = release_section,
 	[VALUE_LIST] = release_list,
 };

@@ -15,7 +15,7 @@
 /* The preset of a setting that must be given. */
 extern const char setting_required[];
 
-/* Elements of a list of strings or networks; a list of groups holds CONFIG_LIMITS_MAX. */
+/* Elements of a list of strings or networks. */
 #define LIST_LENGTH_MAX 10000
 
 enum value_kind {
@@ -27,6 +27,9 @@ enum value_kind {
 	VALUE_RATE,
 	VALUE_PERMISSIONS,
 	VALUE_CHOICE,
+	VALUE_ACTION,
+	VALUE_LINES,
+	VALUE_SECRET,
 	VALUE_NETS,
 	VALUE_STRINGS,
 	VALUE_SECTION,
@@ -57,10 +60,25 @@ struct schema_section {
 	const struct schema_field *field; /* one for each row */
 	size_t n;
 	size_t bytes; /* of its struct */
+	size_t max;   /* elements of a LIST of it */
 };
 
 extern const struct schema_section schema_top;
+/* Those below it. */
 extern const struct schema_section schema_listen;
+extern const struct schema_section schema_limit;
+extern const struct schema_section schema_match;
+extern const struct schema_section schema_class;
+extern const struct schema_section schema_override;
+extern const struct schema_section schema_provider;
+extern const struct schema_section schema_egress_address;
+extern const struct schema_section schema_egress;
+extern const struct schema_section schema_token;
+extern const struct schema_section schema_postfix;
+extern const struct schema_section schema_suspension;
+extern const struct schema_section schema_state;
+extern const struct schema_section schema_control;
+extern const struct schema_section schema_record;
 
 /* The number of the row with that name, or -1. */
 ptrdiff_t schema_find(const struct schema_section *section, struct span name);

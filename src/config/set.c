@@ -106,8 +106,15 @@ static void value_apply(struct walk *walk, const struct target *target, struct s
 	free(text);
 }
 
-static const char *source_name(struct diag *diag, struct span path)
+/* What stands before the '='. */
+static struct span path_of(const char *assignment)
 {
+	return span_trim(span_make(assignment, strcspn(assignment, "=")));
+}
+
+const char *set_name(struct diag *diag, const char *assignment)
+{
+	struct span path = path_of(assignment);
 	char name[sizeof("--set ") + 4 * SHOWN_MAX + 2] = "--set ";
 	size_t n = strlen(name);
 
@@ -119,19 +126,15 @@ static const char *source_name(struct diag *diag, struct span path)
 void set_apply(struct walk *walk, const char *assignment)
 {
 	const char *equals = strchr(assignment, '=');
-	struct span path =
-		equals ? span_make(assignment, (size_t)(equals - assignment)) : span_of(assignment);
 	struct target target;
 
-	path = span_trim(path);
-	walk->origin.file = source_name(walk->origin.diag, path);
 	walk->origin.is_set = true;
 	if (!equals) {
 		diag_error(walk->origin.diag, (struct config_place){.file = walk->origin.file},
 			"a value is missing: write NAME=VALUE, as in --set commit_at=data");
 		return;
 	}
-	if (!target_find(walk, path, &target))
+	if (!target_find(walk, path_of(assignment), &target))
 		return;
 	if (target.owner == walk->config)
 		walk->seen |= UINT64_C(1) << target.i;

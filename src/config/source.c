@@ -5,20 +5,24 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "policyd/mem.h"
 
 /* Up to one byte more than is taken, so that too much shows. Bytes read or -errno. */
-static ssize_t descriptor_read(int fd, char *buf)
+static ssize_t descriptor_read(int fd, char *buf, size_t max)
 {
 	size_t used = 0;
 
-	while (used <= SOURCE_BYTES_MAX) {
-		ssize_t n = read(fd, buf + used, SOURCE_BYTES_MAX + 1 - used);
+	while (used <= max) {
+		ssize_t n = read(fd, buf + used, max + 1 - used);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -31,23 +35,66 @@ static ssize_t descriptor_read(int fd, char *buf)
 	return (ssize_t)used;
 }
 
-int source_read(const char *path, char **ret_text, size_t *ret_n, struct errbuf *err)
+/* A file, or a pipe that a shell made; a device could make us wait for ever. 0 or -errno. */
+static int descriptor_check(int fd, size_t max, struct stat *ret, struct errbuf *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-	char *text;
+	struct stat stat;
+	int r = fstat(fd, &stat) == 0 ? 0 : -errno;
 
-	if (fd < 0) {
-		n = -errno;
-		err_set(err, "cannot be read: %s", strerror(errno));
-		return (int)n;
+	if (r == 0 && S_ISDIR(stat.st_mode))
+		r = -EISDIR;
+	if (r != 0) {
+		err_set(err, "cannot be read: %s", strerror(-r));
+		return r;
 	}
-	text = xmalloc(SOURCE_BYTES_MAX + 1);
-	n = descriptor_read(fd, text);
-	close(fd);
-	if (n > (ssize_t)SOURCE_BYTES_MAX) {
-		n = -EFBIG;
-		err_set(err, "larger than %zu bytes: move parts into conf.d/", SOURCE_BYTES_MAX);
+	if (!S_ISREG(stat.st_mode) && !S_ISFIFO(stat.st_mode)) {
+		err_set(err, "is no regular file: give the path of one");
+		return -EINVAL;
+	}
+	*ret = stat;
+	if ((uintmax_t)stat.st_size <= max)
+		return 0;
+	err_set(err, "larger than %zu bytes", max);
+	return -EFBIG;
+}
+
+/* Whoever writes into a pipe has this long for each piece. */
+#define PIPE_DEADLINE_MS 5000
+
+/* All that comes until the end, up to one byte more than is taken. Bytes or -errno. */
+static ssize_t pipe_read(int fd, char *buf, size_t max)
+{
+	size_t used = 0;
+	while (used <= max) {
+		struct pollfd in = {.fd = fd, .events = POLLIN};
+		if (poll(&in, 1, PIPE_DEADLINE_MS) <= 0)
+			return -ETIMEDOUT;
+		ssize_t n = read(fd, buf + used, max + 1 - used);
+		if (n == 0)
+			return (ssize_t)used;
+		if (n > 0)
+			used += (size_t)n;
+		else if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
+	return -EFBIG;
+}
+
+/* The size is known, but files grow. */
+static int descriptor_text(
+	int fd, const struct source_want *want, char **ret_text, size_t *ret_n, struct errbuf *err)
+{
+	struct stat stat;
+	int r = descriptor_check(fd, want->max, &stat, err);
+	if (r != 0)
+		return r;
+	bool is_pipe = S_ISFIFO(stat.st_mode);
+	size_t max = is_pipe ? want->max : (size_t)stat.st_size;
+	char *text = xmalloc(max + 2);
+	ssize_t n = is_pipe ? pipe_read(fd, text, max) : descriptor_read(fd, text, max);
+	if (!is_pipe && n > (ssize_t)max) {
+		n = -EAGAIN;
+		err_set(err, "grew while it was read: try again");
 	} else if (n < 0) {
 		err_set(err, "cannot be read: %s", strerror((int)-n));
 	}
@@ -55,9 +102,26 @@ int source_read(const char *path, char **ret_text, size_t *ret_n, struct errbuf 
 		free(text);
 		return (int)n;
 	}
+	if (want->ret_stat)
+		*want->ret_stat = stat;
+	text[n] = '\0';
 	*ret_text = text;
 	*ret_n = (size_t)n;
 	return 0;
+}
+
+int source_read(const struct source_want *want, char **ret_text, size_t *ret_n, struct errbuf *err)
+{
+	/* A FIFO without a writer would keep open() waiting. */
+	int fd = open(want->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		int r = -errno;
+		err_set(err, "cannot be read: %s", strerror(errno));
+		return r;
+	}
+	int r = descriptor_text(fd, want, ret_text, ret_n, err);
+	close(fd);
+	return r;
 }
 
 static int is_dropin(const struct dirent *entry)

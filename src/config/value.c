@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "action.h"
 #include "choice.h"
 #include "policyd/mem.h"
 #include "rule.h"
@@ -25,6 +26,7 @@ struct value {
 	const struct schema_field *field;
 	const char *path;
 	struct span text;
+	const struct origin *origin; /* NULL for a preset */
 };
 
 struct config_place origin_place(const struct origin *origin, const config_setting_t *setting)
@@ -160,18 +162,47 @@ static int parse_permissions(const struct value *v, void *at, struct errbuf *err
 static int parse_choice(const struct value *v, void *at, struct errbuf *err)
 {
 	unsigned choice;
-	int r = choice_parse(v->field->choices, v->path, v->text, &choice, err);
+	int r = choice_parse(v->field->choices, v->text, &choice, err);
 
 	/* The fields are enums of different names but one size, see below. */
 	if (r == 0)
 		memcpy(at, &choice, sizeof(choice));
 	return r;
 }
-static_assert(sizeof(enum action) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum unit) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum key) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum mode) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum commit) == sizeof(unsigned), "choices are copied as unsigned");
+
+static int parse_action(const struct value *v, void *at, struct errbuf *err)
+{
+	return action_parse(v->path, v->text, at, err);
+}
+
+static int parse_lines(const struct value *v, void *at, struct errbuf *err)
+{
+	struct config_lines lines;
+	int r = lines_read(v->text, v->origin->watch, &lines, err);
+
+	if (r != 0)
+		return r;
+	diag_file_of(v->origin->diag, lines.path);
+	lines_release(at);
+	memcpy(at, &lines, sizeof(lines));
+	return 0;
+}
+
+static int parse_secret(const struct value *v, void *at, struct errbuf *err)
+{
+	struct config_secret secret;
+	int r = secret_read(v->text, v->origin->known, &secret, err);
+
+	if (r != 0)
+		return r;
+	secret_release(at);
+	memcpy(at, &secret, sizeof(secret));
+	return 0;
+}
 
 /* "192.0.2.1/24" as the network that was meant, for the hint. False when that is not clear. */
 static bool net_mask(struct span text, char *buf, size_t size)
@@ -230,9 +261,13 @@ static const struct kind_row {
 	[VALUE_COUNT] = {parse_count, "a whole number without quotes", "1"},
 	[VALUE_DURATION] = {parse_duration, "a duration in quotes", "\"1h\""},
 	[VALUE_SIZE] = {parse_size, "a size in quotes", "\"10M\""},
-	[VALUE_RATE] = {parse_rate, "a rate in quotes, N/window or unlimited,", "\"200/1h\""},
+	[VALUE_RATE] = {parse_rate, "a rate in quotes, N/window, N/message or unlimited,",
+		"\"200/1h\""},
 	[VALUE_PERMISSIONS] = {parse_permissions, "a string of octal digits", "\"0660\""},
 	[VALUE_CHOICE] = {parse_choice, "a word in quotes", "\"...\""},
+	[VALUE_ACTION] = {parse_action, "an action in quotes", "\"REJECT\""},
+	[VALUE_LINES] = {parse_lines, "the path of a file in quotes", "\"/etc/policyd/...\""},
+	[VALUE_SECRET] = {parse_secret, "the path of a file in quotes", "\"/etc/policyd/...\""},
 	[VALUE_NETS] = {parse_net, "a list of networks", "[ \"192.0.2.0/24\", \"2001:db8::/48\" ]"},
 	[VALUE_STRINGS] = {parse_one_string, "a list of strings", "[ \"...\", \"...\" ]"},
 	[VALUE_SECTION] = {NULL, "a group", "{ ... }"},
@@ -301,8 +336,13 @@ static void value_accept(
 		r = kinds[v->field->kind].parse(v, at, &err);
 	if (r == 0 || (v->field->kind == VALUE_COUNT && diag_is_wrapped(origin->diag, place)))
 		return;
-	diag_error(origin->diag, place, "%s %s: %s", v->path,
-		v->field->kind == VALUE_COUNT ? v->text.p : shown, err.text);
+	/* A path is shown whole: whoever reads the message wants to go there. */
+	bool is_path = v->field->kind == VALUE_LINES || v->field->kind == VALUE_SECRET;
+	if (is_path)
+		diag_error(origin->diag, place, "%s \"%s\": %s", v->path, v->text.p, err.text);
+	else
+		diag_error(origin->diag, place, "%s %s: %s", v->path,
+			v->field->kind == VALUE_COUNT ? v->text.p : shown, err.text);
 }
 
 /* A scalar of the tree as text; buf holds it when it is a number. False: not of the kind's type. */
@@ -337,6 +377,7 @@ static void read_elements(const struct origin *origin, const struct schema_secti
 		.row = &section->row[i],
 		.field = field,
 		.path = schema_path(section, &section->row[i], path),
+		.origin = origin,
 	};
 	unsigned n = (unsigned)config_setting_length(list);
 
@@ -368,6 +409,7 @@ void value_read(const struct origin *origin, const struct schema_section *sectio
 		.row = &section->row[i],
 		.field = field,
 		.path = schema_path(section, &section->row[i], path),
+		.origin = origin,
 	};
 
 	if (wants_list && (config_setting_is_list(setting) || config_setting_is_array(setting)))
@@ -397,6 +439,8 @@ void value_preset(const struct schema_section *section, struct config_place plac
 
 		if (field->kind == VALUE_SECTION)
 			value_preset(field->below, place, schema_at(field, owner));
+		if (field->kind == VALUE_ACTION)
+			schema_release_field(field, owner);
 		if (!row->preset || schema_is_required(row))
 			continue;
 		r = kinds[field->kind].parse(&v, schema_at(field, owner), NULL);

@@ -98,12 +98,13 @@ static void read_later(struct walk *walk, const struct schema_section *section, 
 	const config_setting_t *setting, void *owner)
 {
 	bool *is_there = schema_at(&section->field[i], owner);
+	char path[SCHEMA_PATH_SIZE];
 
 	if (!*is_there)
 		diag_warning(walk->origin.diag, origin_place(&walk->origin, setting),
 			"the module for \"%s\" is not built into this policyd; the setting is "
 			"ignored",
-			section->row[i].name);
+			schema_path(section, &section->row[i], path));
 	*is_there = true;
 }
 
@@ -122,13 +123,6 @@ static void read_section(struct walk *walk, const struct schema_section *section
 	walk_group(walk, field->below, setting, place, &seen);
 }
 
-static bool is_given(const struct schema_section *section, struct span name, uint64_t seen)
-{
-	ptrdiff_t i = schema_find(section, name);
-
-	return i >= 0 && (seen & bit((size_t)i));
-}
-
 /* One group of a list, into its new element. */
 static void element_read(struct walk *walk, const struct schema_section *section,
 	const config_setting_t *setting, void *element)
@@ -139,8 +133,9 @@ static void element_read(struct walk *walk, const struct schema_section *section
 	value_preset(section, place, element);
 	walk_group(walk, section, setting, element, &seen);
 	walk_missing(&walk->origin, section, seen, place);
-	if (section == &schema_listen)
-		check_listen(walk->origin.diag, element, is_given(section, SPAN("mode"), seen));
+	/* Where nothing but unknown names stands, enough is told. */
+	if (seen || config_setting_length(setting) == 0)
+		check_element(walk->origin.diag, section, element, seen);
 }
 
 /* Room for one more at the end of the list, zeroed. */
@@ -157,23 +152,16 @@ static void *element_add(const struct schema_field *field, void *owner)
 	return element;
 }
 
-static void read_list(struct walk *walk, const struct schema_section *section, size_t i,
+/* The elements of a list that is one. */
+static void elements_read(struct walk *walk, const struct schema_section *section, size_t i,
 	const config_setting_t *setting, void *owner)
 {
 	const struct schema_field *field = &section->field[i];
 	const size_t *n = (void *)((char *)owner + field->offset_n);
 	unsigned length = (unsigned)config_setting_length(setting);
 	const struct origin *origin = &walk->origin;
+	char path[SCHEMA_PATH_SIZE];
 
-	if (!config_setting_is_list(setting)) {
-		value_complain_type(origin, section, i, setting);
-		return;
-	}
-	if (origin->is_set)
-		schema_release_field(field, owner);
-	if (length == 0 && schema_is_required(&section->row[i]))
-		diag_error(origin->diag, origin_place(origin, setting),
-			"%s needs at least one element: add { ... }", section->row[i].name);
 	for (unsigned j = 0; j < length; j++) {
 		const config_setting_t *element = config_setting_get_elem(setting, j);
 
@@ -181,14 +169,31 @@ static void read_list(struct walk *walk, const struct schema_section *section, s
 			value_complain_type(origin, section, i, element);
 			continue;
 		}
-		if (*n >= CONFIG_LIMITS_MAX) {
+		if (*n >= field->below->max) {
 			diag_error(origin->diag, origin_place(origin, element),
-				"%s: at most %d are taken: remove this and those after it",
-				section->row[i].name, CONFIG_LIMITS_MAX);
+				"%s: at most %zu are taken: remove this and those after it",
+				schema_path(section, &section->row[i], path), field->below->max);
 			return;
 		}
 		element_read(walk, field->below, element, element_add(field, owner));
 	}
+}
+
+static void read_list(struct walk *walk, const struct schema_section *section, size_t i,
+	const config_setting_t *setting, void *owner)
+{
+	const struct origin *origin = &walk->origin;
+
+	if (!config_setting_is_list(setting)) {
+		value_complain_type(origin, section, i, setting);
+		return;
+	}
+	if (origin->is_set)
+		schema_release_field(&section->field[i], owner);
+	if (config_setting_length(setting) == 0 && schema_is_required(&section->row[i]))
+		diag_error(origin->diag, origin_place(origin, setting),
+			"%s needs at least one element: add { ... }", section->row[i].name);
+	elements_read(walk, section, i, setting, owner);
 }
 
 typedef void row_read(struct walk *walk, const struct schema_section *section, size_t i,
@@ -203,6 +208,9 @@ static row_read *const row_reads[VALUE_KINDS] = {
 	[VALUE_RATE] = read_scalar,
 	[VALUE_PERMISSIONS] = read_scalar,
 	[VALUE_CHOICE] = read_scalar,
+	[VALUE_ACTION] = read_scalar,
+	[VALUE_LINES] = read_scalar,
+	[VALUE_SECRET] = read_scalar,
 	[VALUE_NETS] = read_scalar,
 	[VALUE_STRINGS] = read_scalar,
 	[VALUE_SECTION] = read_section,

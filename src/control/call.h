@@ -55,12 +55,19 @@ bool call_is_void(const struct control_call *call);
 /* Both end the call. data: taken over. exit: of sysexits(3). */
 void call_answer(struct control_call *call, json_t *data);
 void call_fail(struct control_call *call, int exit, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same with data, which is taken over: what was refused, and what there is to say about it. */
+struct call_refusal {
+	int exit;
+	json_t *data;
+	const char *text;
+};
+void call_refuse(struct control_call *call, const struct call_refusal *refusal);
 /* Ends a call nobody waits for. */
 void call_end(struct control_call *call);
 
-/* Handlers of the daemon's verbs, one a row of command.def: handle_VERB. */
+/* Handlers of the daemon's verbs, one a row of command.def: handle_ID. */
 typedef void call_handler(struct control_call *call);
-#define COMMAND(verb, right, place, grammar, columns, help) call_handler handle_##verb;
+#define COMMAND(id, verb, right, place, grammar, columns, help) call_handler handle_##id;
 #include "policyd/command.def"
 #undef COMMAND
 

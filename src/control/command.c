@@ -9,8 +9,8 @@
 
 #include "policyd/suggest.h"
 
-#define ROW(v, r, p, g, c, h)                                                                      \
-	[COMMAND_##v] = {.verb = #v,                                                               \
+#define ROW(id, v, r, p, g, c, h)                                                                  \
+	[COMMAND_##id] = {.verb = (v),                                                             \
 		.right = RIGHT_##r,                                                                \
 		.place = PLACE_##p,                                                                \
 		.grammar = (g),                                                                    \
@@ -40,16 +40,98 @@ const char *command_right_name(enum command_right right)
 	return names[right];
 }
 
-const struct command_row *command_suggest(struct span verb)
+/* ---- verbs of two words ---- */
+
+bool command_in_group(const struct command_row *row, struct span word)
+{
+	return word.n && span_starts(span_of(row->verb), word) && row->verb[word.n] == ' ';
+}
+
+bool command_is_group(struct span word)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (command_in_group(&command_rows[i], word))
+			return true;
+	}
+	return false;
+}
+
+/* ---- what was meant ---- */
+
+#define TYPED_SHOWN 60
+
+/* "set, unset, list" of a group. */
+#define GROUP_TEXT_SIZE 128
+static const char *group_text(struct span group, char buf[GROUP_TEXT_SIZE])
+{
+	size_t n = 0;
+	buf[0] = '\0';
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (!command_in_group(&command_rows[i], group))
+			continue;
+		if (n)
+			n += span_copy(SPAN(", "), buf + n, GROUP_TEXT_SIZE - n);
+		n += span_copy(
+			span_of(command_rows[i].verb + group.n + 1), buf + n, GROUP_TEXT_SIZE - n);
+	}
+	return buf;
+}
+
+/* One of two words of a verb; the second is empty where there is none. */
+static struct span verb_word(struct span verb, bool is_second)
+{
+	struct span rest = verb, word = span_word(&rest);
+	return is_second ? span_trim(rest) : word;
+}
+
+/*
+ * The verb nearest to it, or "". Where the first word is right, the second ones are looked at; else
+ * the first ones alone, for the second may be right as it is.
+ */
+static void verb_suggest(struct span typed, char ret[SUGGEST_TEXT_SIZE])
 {
 	struct suggestion best = {0};
+	char word[SUGGEST_TEXT_SIZE];
+	struct span first = verb_word(typed, false);
+	bool is_second = command_is_group(first);
+	struct span wanted = verb_word(typed, is_second);
+	ret[0] = '\0';
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (verb.n >= 3 && span_starts(span_of(command_rows[i].verb), verb))
-			return &command_rows[i];
-		suggest_offer(verb, command_rows[i].verb, &best);
+		struct span verb = span_of(command_rows[i].verb);
+		struct span known = verb_word(verb, is_second), shown = is_second ? verb : known;
+		struct suggestion before = best;
+		if (is_second && !command_in_group(&command_rows[i], first))
+			continue;
+		if (wanted.n >= 3 && span_starts(known, wanted)) {
+			span_copy(shown, ret, SUGGEST_TEXT_SIZE);
+			return;
+		}
+		span_copy(known, word, sizeof(word));
+		suggest_offer(wanted, word, &best);
+		if (best.word && (!before.word || best.distance < before.distance))
+			span_copy(shown, ret, SUGGEST_TEXT_SIZE);
 	}
-	return best.word ? command_find(span_of(best.word)) : NULL;
 }
+
+void command_complain(struct span typed, struct errbuf *err)
+{
+	char near[SUGGEST_TEXT_SIZE], group[GROUP_TEXT_SIZE];
+	typed = span_trim(typed);
+	struct span first = verb_word(typed, false);
+	int shown = (int)(typed.n < TYPED_SHOWN ? typed.n : TYPED_SHOWN);
+	verb_suggest(typed, near);
+	if (command_is_group(typed))
+		err_set(err, "%.*s needs one of %s", shown, typed.p, group_text(typed, group));
+	else if (near[0])
+		err_set(err, "unknown verb \"%.*s\"; did you mean \"%s\"?", shown, typed.p, near);
+	else if (command_is_group(first))
+		err_set(err, "unknown verb \"%.*s\": %.*s needs one of %s", shown, typed.p,
+			(int)first.n, first.p, group_text(first, group));
+	else
+		err_set(err, "unknown verb \"%.*s\"", shown, typed.p);
+}
+
+/* ---- grammar ---- */
 
 static bool was_suffix_cut(struct span *word, struct span suffix)
 {

@@ -79,10 +79,11 @@ void control_conn_answer(struct control_conn *conn, json_t *data)
 	json_decref(data);
 }
 
-void control_conn_refuse(struct control_conn *conn, int exit, const char *text)
+void control_conn_refuse(struct control_conn *conn, const struct call_refusal *refusal)
 {
-	json_t *answer = json_pack("{s:b, s:n, s:o, s:i}", "ok", 0, "data", "error",
-		text_json(span_of(text)), "exit", exit);
+	json_t *answer = json_pack("{s:b, s:o, s:o, s:i}", "ok", 0, "data",
+		refusal->data ? refusal->data : json_null(), "error",
+		text_json(span_of(refusal->text)), "exit", refusal->exit);
 	conn->call = NULL;
 	deadline_renew(conn);
 	json_write(conn, answer);
@@ -103,7 +104,9 @@ static void line_take(struct control_conn *conn, struct span line)
 		return;
 	}
 	conn->is_closing = r == CONTROL_LINE_BROKEN;
-	control_conn_refuse(conn, conn->is_closing ? EX_PROTOCOL : EX_USAGE, err.text);
+	control_conn_refuse(
+		conn, &(struct call_refusal){
+			      .exit = conn->is_closing ? EX_PROTOCOL : EX_USAGE, .text = err.text});
 }
 
 /* Takes one line from the input when there is one. */

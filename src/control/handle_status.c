@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Commands about the daemon as a whole: status, top. They change nothing. */
+/* Commands about the daemon as a whole: status, metrics, top. They change nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +32,17 @@ static void figure_name(const struct metric_row *row, char buf[FIGURE_NAME_SIZE]
 	span_copy(span_make(value + 1, strcspn(value + 1, "\"")), buf + n, FIGURE_NAME_SIZE - n);
 }
 
+/*
+ * From here on the metrics are what the daemon's tick read off the modules up to a second ago:
+ * status asks those themselves.
+ */
+#define FIGURES_COUNTED METRIC_ACCOUNTS_LOGIN
+
 /* All of that kind: a loss that is counted must not need a line here to be seen. */
 static json_t *figures_json(enum metric_kind kind)
 {
 	json_t *object = json_object();
-	for (unsigned i = 0; i < METRIC_COUNT; i++) {
+	for (unsigned i = 0; i < FIGURES_COUNTED; i++) {
 		char name[FIGURE_NAME_SIZE];
 		if (metric_rows[i].kind != kind)
 			continue;
@@ -73,12 +79,66 @@ static json_t *listeners_json(const struct config *config)
 
 static json_t *accounts_json(const struct accounts_figures *figures)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "logins",
+	size_t names = 0;
+	for (unsigned i = 0; i < ACCOUNT_KINDS; i++)
+		names += kind_rows[i].sends ? 0 : figures->count[i];
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "logins",
 		(json_int_t)figures->count[ACCOUNT_LOGIN], "certificates",
 		(json_int_t)figures->count[ACCOUNT_CERT], "addresses",
-		(json_int_t)figures->count[ACCOUNT_ADDR], "suspended",
-		(json_int_t)figures->suspended, "evicted", (json_int_t)figures->evicted,
-		"table_bytes", (json_int_t)figures->bytes);
+		(json_int_t)figures->count[ACCOUNT_ADDR], "senders",
+		(json_int_t)figures->count[ACCOUNT_SENDER], "names_counted_by", (json_int_t)names,
+		"suspended", (json_int_t)figures->suspended, "evicted",
+		(json_int_t)figures->evicted, "table_bytes", (json_int_t)figures->bytes);
+}
+
+/* "ok", or what holds while lost state is being counted anew (semantics 14b). */
+static json_t *state_text(const struct engine *engine, struct now now)
+{
+	const struct rate *rate = &engine_config(engine)->emergency_rate;
+	mono_t until = engine_emergency_until(engine);
+	char text[RATE_TEXT_SIZE], time[WALL_TEXT_SIZE];
+	if (until.us <= now.mono.us || rate->n == RATE_UNLIMITED)
+		return json_string("ok");
+	return json_sprintf("lost: emergency_rate %s until %s", rate_format(rate, text),
+		wall_format(wall_of_mono(until, now), time));
+}
+
+/* The counters on disk; null where the daemon keeps none. */
+static json_t *snapshot_json(const struct control_state *state, struct now now)
+{
+	bool is_there = state->snapshot_at.us != 0;
+	int64_t age_us = now.wall.us - state->snapshot_at.us;
+	return json_pack("{s:o, s:o, s:o, s:o}", "at",
+		is_there ? text_time(state->snapshot_at) : json_null(), "age_s",
+		is_there ? json_integer(age_us > 0 ? age_us / SECOND_US : 0) : json_null(), "bytes",
+		state->snapshot_bytes ? text_count(state->snapshot_bytes) : json_null(), "error",
+		state->snapshot_error ? text_json(span_of(state->snapshot_error)) : json_null());
+}
+
+static void state_put(json_t *data, const struct control_setup *setup, struct now now)
+{
+	struct control_state state = {0};
+	if (setup->state)
+		setup->state(setup->state_ctx, &state);
+	json_object_set_new(data, "state", state_text(setup->engine, now));
+	json_object_set_new(
+		data, "state_lost", state.lost ? text_json(span_of(state.lost)) : json_null());
+	json_object_set_new(
+		data, "snapshot", setup->state ? snapshot_json(&state, now) : json_null());
+}
+
+/* Those given at run time that hold. */
+struct override_tally {
+	wall_t wall;
+	uint64_t n;
+};
+
+static bool override_count(void *ctx, struct span key, const struct override *override)
+{
+	struct override_tally *tally = ctx;
+	(void)key;
+	tally->n += override->until.us > tally->wall.us;
+	return true;
 }
 
 /* "3d 4h 5m 6s", for people; scripts have uptime_s. */
@@ -94,18 +154,32 @@ void handle_status(struct control_call *call)
 	const struct control_setup *setup = call->setup;
 	const struct config *config = engine_config(setup->engine);
 	struct engine_figures figures;
-	int64_t uptime_us = call_now(call).mono.us - setup->started.mono.us;
+	const struct now now = call_now(call);
+	int64_t uptime_us = now.mono.us - setup->started.mono.us;
+	struct override_tally overrides = {.wall = now.wall};
 	engine_figures(setup->engine, &figures);
+	engine_overrides(setup->engine, override_count, &overrides);
 	json_t *data = json_pack("{s:s, s:i, s:o, s:o, s:I, s:o, s:o, s:I}", "version",
 		setup->version, "pid", (int)getpid(), "started", text_time(setup->started.wall),
 		"uptime", uptime_text(uptime_us), "uptime_s", (json_int_t)(uptime_us / SECOND_US),
 		"config", text_json(span_of(setup->config_path)), "listeners",
 		listeners_json(setup->started_with), "limits", (json_int_t)config->limits_n);
+	json_object_set_new(data, "overrides", text_count(overrides.n));
+	state_put(data, setup, now);
 	json_object_set_new(data, "accounts", accounts_json(&figures.accounts));
 	json_object_set_new(data, "now", now_json(&figures));
 	json_object_set_new(data, "since_start", figures_json(METRIC_KIND_counter));
 	json_object_set_new(data, "store", store_json(setup->store));
 	call_answer(call, data);
+}
+
+/* ---- metrics ---- */
+
+void handle_metrics(struct control_call *call)
+{
+	char *text = metric_render();
+	call_answer(call, json_pack("{s:s}", "text", text));
+	free(text);
 }
 
 /* ---- top ---- */
@@ -133,9 +207,9 @@ static json_t *top_json(struct engine *engine, const struct engine_top *top)
 		if (key.n == 0)
 			continue;
 		json_array_append_new(
-			rows, json_pack("{s:o, s:I, s:o, s:b}", "account", view_account(key),
-				      "used", (json_int_t)row->used, "limit",
-				      row->limit ? json_integer(row->limit) : json_null(),
+			rows, json_pack("{s:o, s:o, s:o, s:b}", "account", view_account(key),
+				      "used", text_count(row->used), "limit",
+				      row->limit ? text_count(row->limit) : json_null(),
 				      "suspended", row->suspended));
 	}
 	return rows;
@@ -165,7 +239,8 @@ static int unit_parse(struct span word, enum unit *ret, struct errbuf *err)
 	}
 	if (word.n == 0)
 		return 0;
-	err_set(err, "--by needs recipients or messages");
+	err_set(err, "--by needs a unit: messages, recipients, external-recipients, bytes or "
+		     "rejected-recipients");
 	return -EINVAL;
 }
 

@@ -47,14 +47,12 @@ static bool decision_keep(void *ctx, const struct decision *decision)
 static json_t *show_json(
 	struct engine *engine, const struct engine_account_view *view, struct now now)
 {
-	static const char *const kinds[ACCOUNT_KINDS] = {[ACCOUNT_LOGIN] = "login",
-		[ACCOUNT_CERT] = "certificate",
-		[ACCOUNT_ADDR] = "address"};
 	struct decisions_of found = {.account = view_key(view), .rows = json_array()};
 	engine_decisions(engine, decision_keep, &found);
-	return json_pack("{s:o, s:s, s:o, s:o, s:i, s:o, s:o}", "account",
-		view_account(found.account), "kind", kinds[view->name.kind], "suspended",
-		view_standing(view->standing), "last_seen",
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "account",
+		view_account(found.account), "kind", kind_rows[view->name.kind].text, "class",
+		text_json(span_of(view->class->name)), "suspended", view_standing(view->standing),
+		"last_seen",
 		view->last_seen.us ? text_time(wall_of_mono(view->last_seen, now)) : json_null(),
 		"open_messages", (int)view->open_messages, "limits", view_limits(view, now),
 		"decisions", found.rows);
@@ -65,29 +63,62 @@ void handle_show(struct control_call *call)
 	struct engine_account_view view;
 	if (account_look(call, &view) != 0)
 		return;
-	if (view.is_known || view.standing) {
-		call_answer(call, show_json(call->setup->engine, &view, call_now(call)));
-		return;
-	}
 	struct span shown = subject_shown(view_key(&view));
-	call_fail(call, EX_NOUSER,
-		"%.*s is not known: no mail seen from it since the start, and no suspension",
-		(int)shown.n, shown.p);
+	if (!kind_rows[view.name.kind].sends)
+		call_fail(call, EX_USAGE,
+			"%.*s is a name that limits count by, and sends nothing: explain shows the "
+			"limits that count by it",
+			(int)shown.n, shown.p);
+	else if (view.is_known || view.standing)
+		call_answer(call, show_json(call->setup->engine, &view, call_now(call)));
+	else
+		call_fail(call, EX_NOUSER,
+			"%.*s is not known: no mail seen from it since the start, and no "
+			"suspension",
+			(int)shown.n, shown.p);
 }
 
 /* ---- explain ---- */
+
+/* A name that limits count by: what they are, and what is used of them. */
+static void name_explain(struct control_call *call, const struct engine_account_view *view)
+{
+	struct span shown = subject_shown(view_key(view));
+	json_t *limits = view_own_limits(view, engine_config(call->setup->engine), call_now(call));
+	if (json_array_size(limits)) {
+		call_answer(
+			call, json_pack("{s:o, s:s, s:o}", "account", view_account(view_key(view)),
+				      "kind", kind_rows[view->name.kind].text, "limits", limits));
+		return;
+	}
+	json_decref(limits);
+	if (view->name.kind == ACCOUNT_DOMAIN)
+		call_fail(call, EX_USAGE,
+			"%.*s has no limits of its own: override list --account %.*s shows its "
+			"overrides; explain one of its accounts for what holds there",
+			(int)shown.n, shown.p, (int)shown.n, shown.p);
+	else
+		call_fail(call, EXIT_NEGATIVE, "no limit counts by %s",
+			kind_rows[view->name.kind].text);
+}
 
 void handle_explain(struct control_call *call)
 {
 	struct engine_account_view view;
 	if (account_look(call, &view) != 0)
 		return;
+	if (!kind_rows[view.name.kind].sends) {
+		name_explain(call, &view);
+		return;
+	}
 	struct now now = call_now(call);
 	call_answer(call,
-		json_pack("{s:o, s:o, s:{s:s, s:o, s:o}, s:o}", "account",
-			view_account(view_key(&view)), "suspended", view_standing(view.standing),
-			"next", "action", action_rows[view.next.action].word, "rule",
-			text_json(span_of(view.next.rule)), "text",
+		json_pack("{s:o, s:s, s:o, s:o, s:{s:s, s:o, s:o, s:o}, s:o}", "account",
+			view_account(view_key(&view)), "kind", kind_rows[view.name.kind].text,
+			"class", text_json(span_of(view.class->name)), "suspended",
+			view_standing(view.standing), "next", "action",
+			action_rows[view.next.action].word, "reply", text_reply(view.next.code),
+			"rule", text_json(span_of(view.next.rule)), "text",
 			text_json(span_of(view.next.text)), "limits", view_limits(&view, now)));
 }
 
@@ -116,6 +147,7 @@ static void why_done(void *ctx, json_t *rows, const char *error)
 		call_fail(call, EXIT_NEGATIVE, "no decision with that reference is on record");
 	} else {
 		view_rename_accounts(rows);
+		view_rename_codes(rows);
 		call_answer(call, rows);
 	}
 }

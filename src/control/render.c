@@ -226,17 +226,61 @@ static struct cell label_of(const char *key)
 	return cell;
 }
 
-static void plain_list_print(const struct render *render, const json_t *list)
+/* Sentences, which a comma would not part. */
+static bool has_sentences(const json_t *list)
 {
 	size_t i;
 	const json_t *value;
+	json_array_foreach(list, i, value)
+	{
+		const char *text = json_string_value(value);
+		if (text && strchr(text, ' '))
+			return true;
+	}
+	return false;
+}
+
+/* In one line, or one each. */
+static void plain_list_print(const struct render *render, const json_t *list, size_t indent)
+{
+	size_t i;
+	const json_t *value;
+	bool is_long = has_sentences(list);
 	if (json_array_size(list) == 0)
 		fprintf(render->out, "none");
 	json_array_foreach(list, i, value)
 	{
-		fprintf(render->out, "%s", i ? ", " : "");
+		if (is_long) {
+			fprintf(render->out, "\n");
+			blanks_print(render, indent + INDENT);
+		} else if (i) {
+			fprintf(render->out, ", ");
+		}
 		cell_print(render, value);
 	}
+}
+
+/* A text of many lines: as it may be printed, but for the newlines and tabs in it. */
+static void text_print(const struct render *render, struct span text)
+{
+	while (text.n) {
+		size_t n = 0;
+		while (n < text.n && text.p[n] != '\n' && text.p[n] != '\t')
+			n++;
+		char *piece = render_escape(span_make(text.p, n), NULL);
+		fprintf(render->out, "%s%s", piece, n == text.n ? "\n" : "");
+		free(piece);
+		if (n < text.n)
+			(void)fputc(text.p[n++], render->out);
+		text = span_make(text.p + n, text.n - n);
+	}
+}
+
+/* The text of an answer that is nothing else, or NULL. */
+static const json_t *only_text(const json_t *data)
+{
+	const json_t *text = json_object_get(data, "text");
+	return json_object_size(data) == 1 && json_is_string(text) ? text : NULL;
 }
 
 /* Lists of rows come afterwards, as tables. */
@@ -263,16 +307,17 @@ static void object_print(const struct render *render, json_t *object, size_t ind
 	json_object_foreach(object, key, value)
 	{
 		bool is_nested = json_is_object(value) && indent < INDENT_MAX;
+		bool is_below = is_nested || has_sentences(value);
 		if (has_rows(value))
 			continue;
 		struct cell label = label_of(key);
 		blanks_print(render, indent);
 		bold_print(render, label.text);
 		fprintf(render->out, ":");
-		blanks_print(render, is_nested ? 0 : widest - label.width + 1);
+		blanks_print(render, is_below ? 0 : widest - label.width + 1);
 		free(label.text);
 		if (json_is_array(value))
-			plain_list_print(render, value);
+			plain_list_print(render, value, indent);
 		else if (!is_nested)
 			cell_print(render, value);
 		fprintf(render->out, "\n");
@@ -300,7 +345,10 @@ static void tables_print(const struct render *render, const char *columns, json_
 
 void render_data(const struct render *render, const char *columns, const json_t *data)
 {
-	if (has_rows(data)) {
+	const json_t *text = only_text(data);
+	if (text) {
+		text_print(render, span_make(json_string_value(text), json_string_length(text)));
+	} else if (has_rows(data)) {
 		list_print(render, columns, SPAN(""), data);
 	} else if (json_is_object(data)) {
 		/* jansson's iterator wants a pointer it could change, and changes nothing. */
@@ -311,7 +359,7 @@ void render_data(const struct render *render, const char *columns, const json_t 
 		if (json_array_size(data) == 0)
 			fprintf(render->out, "There is nothing to show.");
 		else
-			plain_list_print(render, data);
+			plain_list_print(render, data, 0);
 		fprintf(render->out, "\n");
 	} else {
 		cell_print(render, data);

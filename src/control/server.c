@@ -57,9 +57,9 @@ static bool may_complain(
 /* ---- calls ---- */
 
 static call_handler *const handlers[COMMAND_COUNT] = {
-#define HANDLER_DAEMON(verb) [COMMAND_##verb] = handle_##verb,
-#define HANDLER_LOCAL(verb)
-#define COMMAND(verb, right, place, grammar, columns, help) HANDLER_##place(verb)
+#define HANDLER_DAEMON(id) [COMMAND_##id] = handle_##id,
+#define HANDLER_LOCAL(id)
+#define COMMAND(id, verb, right, place, grammar, columns, help) HANDLER_##place(id)
 #include "policyd/command.def"
 #undef COMMAND
 #undef HANDLER_LOCAL
@@ -113,6 +113,15 @@ void call_answer(struct control_call *call, json_t *data)
 	call_end(call);
 }
 
+void call_refuse(struct control_call *call, const struct call_refusal *refusal)
+{
+	if (call->conn)
+		control_conn_refuse(call->conn, refusal);
+	else
+		json_decref(refusal->data);
+	call_end(call);
+}
+
 void call_fail(struct control_call *call, int exit, const char *format, ...)
 {
 	struct errbuf err;
@@ -121,9 +130,7 @@ void call_fail(struct control_call *call, int exit, const char *format, ...)
 	if (vsnprintf(err.text, sizeof(err.text), format, args) < 0)
 		err.text[0] = '\0';
 	va_end(args);
-	if (call->conn)
-		control_conn_refuse(call->conn, exit, err.text);
-	call_end(call);
+	call_refuse(call, &(struct call_refusal){.exit = exit, .text = err.text});
 }
 
 struct now call_now(const struct control_call *call)

@@ -29,7 +29,7 @@ void control_conn_free(struct control_conn *conn);
  * read.
  */
 void control_conn_answer(struct control_conn *conn, json_t *data);
-void control_conn_refuse(struct control_conn *conn, int exit, const char *text);
+void control_conn_refuse(struct control_conn *conn, const struct call_refusal *refusal);
 
 /* Starts a command, which may end before this returns. Takes the request's args. */
 void control_call_begin(struct control_conn *conn, const struct control_request *request);

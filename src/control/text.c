@@ -20,3 +20,13 @@ json_t *text_time(wall_t t)
 	char buf[WALL_TEXT_SIZE];
 	return json_string(wall_format(t, buf));
 }
+
+json_t *text_count(uint64_t n)
+{
+	return json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX);
+}
+
+json_t *text_reply(unsigned code)
+{
+	return code ? json_sprintf("%u", code) : json_null();
+}

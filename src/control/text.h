@@ -15,5 +15,9 @@
 json_t *text_json(struct span text);
 /* RFC 3339, or "permanent". */
 json_t *text_time(wall_t t);
+/* A number; JSON's end at INT64_MAX, and so does this one. */
+json_t *text_count(uint64_t n);
+/* The code that a reply began with in place of a word, "452"; null for 0. */
+json_t *text_reply(unsigned code);
 
 #endif

@@ -45,7 +45,7 @@ static int row_of(const json_t *verb, const struct command_row **ret, struct err
 	if (row)
 		err_set(err, "%s is done by policyctl itself", row->verb);
 	else
-		err_set(err, "unknown verb \"%.*s\"", (int)(word.n < 40 ? word.n : 40), word.p);
+		command_complain(word, err);
 	return CONTROL_LINE_REFUSED;
 }
 

@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,9 @@
 
 static struct queued *effect_queue(struct engine *e, int kind)
 {
-	struct queued *q = xmalloc(sizeof(*q));
+	/* Decisions come in floods, and need nothing of what the others carry. */
+	bool is_small = kind == EFFECT_DECISION;
+	struct queued *q = xmalloc(is_small ? offsetof(struct queued, verdict) : sizeof(*q));
 	q->next = NULL;
 	q->effect = (struct effect){.kind = kind};
 	*e->queue_end = q;
@@ -74,13 +77,34 @@ void effect_note(struct engine *e, const char *format, ...)
 void decision_fill(struct decision *d, const struct request *request, const struct account *account,
 	struct now now)
 {
-	*d = (struct decision){.at = now.wall, .stage = request->stage};
+	/* Not as a whole: it is two thousand bytes, mostly unused ends of texts. */
+	d->reference[0] = d->rule[0] = d->text[0] = '\0';
+	d->at = now.wall;
+	d->stage = request->stage;
+	d->action = ACTION_DUNNO;
+	d->code = 0;
+	d->observed = false;
+	d->used = d->limit = 0;
+	d->room_at = (wall_t){0};
 	span_copy(table_key(account), d->account, sizeof(d->account));
 	span_copy(request->instance, d->instance, sizeof(d->instance));
 	span_copy(request->queue_id, d->queue_id, sizeof(d->queue_id));
 	span_copy(request->client_address, d->client, sizeof(d->client));
 	span_copy(request->sender, d->sender, sizeof(d->sender));
 	span_copy(request->recipient, d->recipient, sizeof(d->recipient));
+}
+
+/* Texts up to their ends only. */
+static void decision_copy(struct decision *to, const struct decision *from)
+{
+	memcpy(to, from, offsetof(struct decision, text));
+	span_copy(span_of(from->text), to->text, sizeof(to->text));
+	span_copy(span_of(from->account), to->account, sizeof(to->account));
+	span_copy(span_of(from->instance), to->instance, sizeof(to->instance));
+	span_copy(span_of(from->queue_id), to->queue_id, sizeof(to->queue_id));
+	span_copy(span_of(from->client), to->client, sizeof(to->client));
+	span_copy(span_of(from->sender), to->sender, sizeof(to->sender));
+	span_copy(span_of(from->recipient), to->recipient, sizeof(to->recipient));
 }
 
 bool decision_refer(struct engine *e, struct transaction *tx, const char *rule, struct decision *d)
@@ -101,6 +125,25 @@ bool decision_refer(struct engine *e, struct transaction *tx, const char *rule, 
 }
 
 /*
+ * At most so many a second of all accounts together, after a burst: with more, the oldest that the
+ * store holds would go within the hour, and the flood would push out what came before it.
+ */
+static bool may_keep_more(struct engine *e, wall_t at)
+{
+	int64_t passed_us = at.us - e->keep_at.us;
+	int64_t earned = passed_us / (SECOND_US / KEEP_A_SECOND);
+	if (earned > 0 || passed_us < 0) {
+		e->keep_at = at;
+		e->keep_left += earned > 0 && earned < KEEP_BURST ? (uint32_t)earned : KEEP_BURST;
+		e->keep_left = e->keep_left < KEEP_BURST ? e->keep_left : KEEP_BURST;
+	}
+	if (e->keep_left == 0)
+		return false;
+	e->keep_left--;
+	return true;
+}
+
+/*
  * At most KEEP_A_MINUTE a minute of one account. Accounts that fall into one slot share its bound:
  * a slot that began afresh with each of them would be no bound at all.
  */
@@ -111,7 +154,7 @@ static bool may_keep(struct engine *e, const struct decision *d)
 	struct keep_slot *slot = &e->keep[account % KEEP_SLOTS];
 	if (slot->minute != minute)
 		*slot = (struct keep_slot){.minute = minute};
-	return ++slot->n <= KEEP_A_MINUTE;
+	return ++slot->n <= KEEP_A_MINUTE && may_keep_more(e, d->at);
 }
 
 static enum metric metric_for(const struct decision *d)
@@ -128,7 +171,7 @@ void decision_publish(struct engine *e, const struct decision *d, bool is_first)
 	if (!e->decision)
 		e->decision = xcalloc(DECISIONS_MAX, sizeof(*e->decision));
 	uint64_t number = e->decisions++;
-	e->decision[number % DECISIONS_MAX] = *d;
+	decision_copy(&e->decision[number % DECISIONS_MAX], d);
 	metric_add(metric_for(d), 1);
 	bool keep = is_first && may_keep(e, d);
 	if (is_first && !keep)

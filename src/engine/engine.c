@@ -87,6 +87,7 @@ void engine_configure(struct engine *e, struct config *config)
 	struct limits_plan *before = e->plan;
 	e->plan = limits_plan_new(config, before);
 	limits_plan_unref(before);
+	e->configured++;
 	accounts_set_max(e->accounts, config->accounts_max);
 	for (unsigned i = 0; i < TRANSACTION_LISTS; i++)
 		table_set_max(e->transactions, i, config->messages_max);
@@ -110,7 +111,8 @@ engine_conn engine_conn_open(struct engine *e, struct span listener, const struc
 	}
 	e->conn[id] = (struct conn){
 		.is_used = true,
-		.listener = siphash24(&e->key, listener),
+		.hook = HOOK_NONE,
+		.listener = hook_name(listener),
 	};
 	/* One Postfix may ask over a unix socket here and over loopback there about one message. */
 	if (peer && !ip_is_loopback(peer))
@@ -168,7 +170,7 @@ static size_t sweep_budget(const struct engine *e)
 	struct accounts_figures figures;
 	accounts_figures(e->accounts, &figures);
 	size_t all = 0;
-	for (int i = 0; i < ACCOUNT_KINDS; i++)
+	for (unsigned i = 0; i < ACCOUNT_KINDS; i++)
 		all += figures.count[i];
 	return all / 3600 + 256;
 }
@@ -208,5 +210,5 @@ void engine_drain(struct engine *e, struct now now)
 void engine_apply(struct engine *e, const struct policy_event *event, struct now now)
 {
 	e->now = now;
-	account_apply(e->accounts, event);
+	account_apply(e->accounts, event, now);
 }

@@ -3,14 +3,22 @@
  * internal.h - what the files of the engine share; private to it.
  *
  *	engine.c       its life: connections, a new snapshot, time passing
- *	flow.c         one request from question to verdict; late answers
- *	transaction.c  a message: found by (peer, instance), its answers, reservations, end
+ *	flow.c         one request from question to verdict
+ *	cost.c         what a request asks for, and under which names it is counted
+ *	message.c      which message a request belongs to
+ *	transaction.c  a message: its answers, its end
+ *	held.c         what a message has reserved or booked: charge, commit, give back
  *	stage.c        at which stage a message counts for good, by where Postfix asks
  *	judge.c        what the limits say to a request
+ *	override.c     the rate that holds for an account
+ *	decide.c       from findings to a decision and a verdict
  *	text.c         the words of a verdict
+ *	token.c        the header that comes back in complaints
  *	ticket.c       requests that wait for the charge port
+ *	resume.c       late answers
  *	effect.c       decisions remembered, effects queued
- *	view.c         what the desk sees
+ *	view.c, top.c  what the desk sees
+ *	state.c        what outlives the process
  */
 #ifndef POLICYD_ENGINE_INTERNAL_H
 #define POLICYD_ENGINE_INTERNAL_H
@@ -35,7 +43,10 @@ struct hook {
 #define HOOK_MISS_MAX 100 /* semantics 9 */
 #define HOOK_NONE     UINT32_MAX
 
-uint32_t hook_find(struct engine *e, uint64_t listener, struct span server_port);
+/* Both names hashed without a secret: the snapshot keeps them. */
+uint64_t hook_name(struct span name);
+struct conn;
+uint32_t hook_of(struct engine *e, struct conn *conn, struct span server_port);
 void hook_saw(struct engine *e, uint32_t hook, enum stage stage);
 /* The stage at which a message that opens now is booked. */
 enum stage hook_commit_at(const struct engine *e, uint32_t hook);
@@ -60,6 +71,20 @@ struct answer {
 #define ANSWERS_MAX 4096
 #define ANSWERS_FEW 2
 
+/*
+ * What a message holds of one ring of one entry, in cells: reserved, or booked by the commit. 0: it
+ * is only remembered where it will be counted (rejected recipients).
+ */
+struct held {
+	struct table_ref entry;
+	uint32_t amount;
+	uint8_t ring; /* of the message's plan */
+	bool pins;    /* its entry, for all that the message holds there */
+};
+
+#define HELD_FEW 4
+#define HELD_MAX 8192 /* what is charged beyond is booked at once, and stays */
+
 struct transaction {
 	struct table_node node;   /* key: peer (16 bytes), instance */
 	struct limits_plan *plan; /* referenced: the rules it began under */
@@ -69,8 +94,10 @@ struct transaction {
 	uint32_t conns; /* connections whose current message this is */
 	uint32_t hook;
 	uint32_t accepted; /* recipients that may go on */
+	uint32_t counted;  /* of those, the ones that count (semantics 6) */
+	uint32_t external; /* of those accepted */
+	uint32_t exempt;   /* of those accepted: abuse and postmaster of our own */
 	enum stage commit_at;
-	bool is_pinning;   /* holds the account in memory */
 	bool is_nameless;  /* without instance: ends with its one request */
 	bool is_booked;    /* charges are booked as they come: commit_at is RCPT, or has passed */
 	bool is_committed; /* what was reserved was booked, at committed */
@@ -81,8 +108,10 @@ struct transaction {
 		char reference[REFERENCE_SIZE];
 		char rule[RULE_SIZE];
 	} named[2];
-	/* Reserved, or booked by the commit, for each ring of the plan; NULL: nothing yet. */
-	uint32_t *amount;
+	struct decision *at_data; /* PREPEND or FILTER, which wait for DATA; or NULL */
+	uint32_t held_n, held_size;
+	struct held *held; /* held_few, or a longer array of its own */
+	struct held held_few[HELD_FEW];
 	struct kept *kept;
 	uint32_t answers_n, answers_size;
 	struct answer few[ANSWERS_FEW];
@@ -108,9 +137,16 @@ void transaction_replan(struct engine *e, struct transaction *tx);
 const struct answer *transaction_answer(const struct transaction *tx, uint64_t id);
 void transaction_remember(struct transaction *tx, uint64_t id, const struct verdict *verdict);
 
+/* ---- held.c ---- */
+
 /* Applies a granted charge: books it, or reserves it until the commit. */
 void transaction_charge(
 	struct engine *e, struct transaction *tx, const struct charge *charge, struct now now);
+/* True when the message has been counted there already. */
+bool transaction_holds(const struct transaction *tx, struct table_ref entry, uint32_t ring);
+/* Holds that much without reserving it anew: from a snapshot. */
+void transaction_hold(struct engine *e, struct transaction *tx, struct table_ref entry,
+	uint32_t ring, uint32_t n);
 /* Books what is reserved, for count recipients; what was reserved beyond is given back. */
 void transaction_commit(struct engine *e, struct transaction *tx, uint32_t count, struct now now);
 /* Gives back what is reserved, or what the commit booked; a later commit is checked anew. */
@@ -118,50 +154,108 @@ void transaction_release(struct engine *e, struct transaction *tx, struct now no
 void transaction_refund(struct engine *e, struct transaction *tx, struct now now);
 /* Gives back a reservation that is older than reserve_max (semantics 10). */
 void transaction_lapse(struct engine *e, struct transaction *tx, struct now now);
+/* Lets go of the entries, and frees the list itself. */
+void transaction_held_free(struct engine *e, struct transaction *tx);
+/* What is held, under the rings of another plan. */
+void transaction_held_replan(
+	struct engine *e, struct transaction *tx, const struct limits_plan *plan);
+
 /* The message is over: committed, or given up. tx is gone afterwards. */
 void transaction_end(struct engine *e, struct transaction *tx, struct now now);
 
-/* ---- judge.c ---- */
+/* ---- cost.c ---- */
 
-/* What is asked of the limits at once. */
+/* In units. What is looked at is at least what is charged: SIZE may refuse before it counts. */
 struct cost {
-	uint32_t messages, recipients;
+	uint64_t look[UNIT_COUNT];
+	uint64_t charge[UNIT_COUNT];
 };
-
-/* A rule without room, and how it stands. */
-struct finding {
-	const struct limit_rule *rule; /* NULL: none */
-	uint32_t used;
-	mono_t room_at;
-};
-
-/* What the rules say to a cost, and what is to be charged if the message goes on. */
-struct judgement {
-	struct finding acts;  /* the strongest enforced rule without room */
-	struct finding would; /* the first observe rule without room */
-	unsigned items;
-	struct charge_item item[CONFIG_LIMITS_MAX];
-};
-
-void judge(struct limits_plan *plan, struct account *account, struct cost cost, mono_t mono,
-	struct judgement *ret);
-
-/* ---- text.c ---- */
-
-/* The words of a verdict, from a decision whose other fields are filled, into its text. */
-void text_limit(struct decision *d, const struct config *config, const struct limit_rule *rule);
-void text_standing(
-	struct decision *d, const struct config *config, const struct standing *standing);
-
-/* ---- ticket.c ---- */
 
 /* One question about a message, while it is on its way to an answer. */
 struct asked {
 	enum stage stage;
 	uint64_t answer_id;  /* of (stage, recipient), for transaction_remember */
 	uint32_t recipients; /* recipient_count */
+	uint64_t bytes;      /* size */
+	unsigned class;
+	/* What the message has more of when this passes. */
+	uint32_t accepts, counts, externals, exempts;
+	bool is_free; /* an exempt recipient of our own: neither limits nor a suspension hold it */
+	bool is_favour; /* an exempt recipient elsewhere: charged to that ring alone if there is room */
 	struct cost cost;
+	struct table_ref place[KEY_COUNT]; /* the entries it is counted under; zero: none */
 };
+
+struct call;
+struct conn;
+/* Fills pending.asked: needs subject, account, tx. */
+void asked_fill(struct call *c);
+/* Repetitions of a question have the same. */
+uint64_t answer_id(const struct call *c);
+
+/* ---- override.c ---- */
+
+/* Who may have other rates: looked up once for a request. */
+struct override_scope {
+	const struct config *config;
+	struct span account, account_domain, sender_domain; /* keys: the last two "domain:..." */
+	const struct standing *orders, *domain_orders, *sender_domain_orders;
+	struct now now;
+	bool is_any;  /* any of the configuration's, or given at run time */
+	bool is_wide; /* given at run time: its N is not the plan's */
+	char room[2][ADDRESS_MAX + 16];
+};
+void override_scope(struct engine *e, const struct account *account, const struct account *from,
+	struct now now, struct override_scope *ret);
+/* What holds in place of the limit's rate. */
+struct override_found {
+	struct rate rate;
+	const struct override *override;
+	const struct config_override *config_override;
+};
+void override_find(const struct override_scope *scope, const struct config_limit *limit,
+	struct override_found *ret);
+
+/* ---- judge.c ---- */
+
+/* A rule without room, and how it stands. */
+struct finding {
+	const struct limit_rule *rule; /* NULL: none */
+	struct config_action action;
+	uint64_t used, limit; /* in its unit */
+	mono_t room_at;
+	struct table_ref entry; /* whose ring it is; zero for a cap */
+};
+
+/* What the rules say to a question, and what is to be charged if the message goes on. */
+struct judgement {
+	struct finding acts;  /* the strongest enforced rule without room */
+	struct finding would; /* the first observe rule without room */
+	unsigned items;
+	struct charge_item item[RINGS_MAX];
+	bool is_favour; /* let through at no cost: neither a recipient nor a message to the rules */
+};
+
+void judge(struct engine *e, const struct transaction *tx, const struct asked *asked,
+	struct now now, struct judgement *ret);
+/* True while lost state is being counted anew. */
+bool is_emergency(const struct engine *e, mono_t mono);
+
+/* ---- text.c ---- */
+
+/* The words of a verdict, from a decision whose other fields are filled, into its text. */
+void text_limit(struct decision *d, const struct config *config, const struct finding *finding,
+	struct span who);
+void text_standing(
+	struct decision *d, const struct config *config, const struct standing *standing);
+
+/* ---- token.c ---- */
+
+/* True when messages get a token; the argument of PREPEND to buf. */
+bool token_format(const struct config *config, struct span account, struct span instance,
+	char buf[VERDICT_TEXT_MAX + 1]);
+
+/* ---- ticket.c ---- */
 
 /*
  * It holds what the answer will need, and no pointer to anything that may go: the message and its
@@ -178,6 +272,7 @@ struct ticket {
 	struct verdict verdict;   /* if it is granted */
 	struct decision decision; /* of that verdict, or what is known so far of another */
 	bool is_first;            /* that decision is its rule's first in the message */
+	bool has_decision;        /* it is to be published when the verdict is */
 	struct charge charge;
 };
 
@@ -192,13 +287,15 @@ struct ticket *ticket_find(struct engine *e, uint64_t id);
 #define DECISIONS_MAX 4096 /* in memory; about 6 MB when all are used */
 #define EFFECTS_MAX   1024 /* decisions and notes that wait; replies are as many as connections */
 #define KEEP_SLOTS    4096
-#define KEEP_A_MINUTE 60 /* decisions of one account that go to the store in a minute */
+#define KEEP_A_MINUTE 60  /* decisions of one account that go to the store in a minute */
+#define KEEP_A_SECOND 200 /* of all accounts */
+#define KEEP_BURST    10000
 
 struct queued {
 	struct queued *next;
 	struct effect effect; /* decision is found by number when it is fetched */
 	uint64_t decision;
-	struct verdict verdict; /* REPLY */
+	struct verdict verdict; /* REPLY; what stands here and below is not there for a DECISION */
 	char note[300];         /* NOTE */
 };
 
@@ -217,11 +314,44 @@ void decision_publish(struct engine *e, const struct decision *d, bool is_first)
 void effect_reply(struct engine *e, engine_conn conn, const struct verdict *verdict);
 void effect_note(struct engine *e, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* ---- flow.c ---- */
+/* ---- flow.c, message.c, decide.c, resume.c ---- */
 
 /* The reason in a word where it is no limit's name. */
 #define RULE_SUSPENDED "suspended"
+#define RULE_TOKEN     "token"
 
+/* One request under way; what a ticket keeps of it when it must wait is in pending. */
+struct call {
+	struct engine *e;
+	const struct request *request; /* NULL when it is long gone */
+	struct now now;
+	struct subject subject;
+	struct account *account;
+	struct transaction *tx;
+	bool was_accepted; /* this very recipient, by an earlier verdict */
+	struct ticket pending;
+};
+
+/* The message of a connection, unless the request begins another one: then it has ended. */
+struct transaction *conn_message(
+	struct engine *e, struct conn *conn, struct span instance, struct now now);
+/* The message of a request: the connection's own (tx), one that another began, or a new one. */
+struct transaction *message_of(struct call *c, engine_conn id, struct transaction *tx);
+
+void verdict_pass(struct verdict *verdict);
+/* Without the unused rest of the text: this is done for every request. */
+void verdict_copy(struct verdict *to, const struct verdict *from);
+/* The suspension that holds for this request, or NULL. */
+const struct standing *standing_of(const struct call *c);
+/* Everything but the charge: pending.verdict, and what is to be charged if it accepts. */
+void judge_request(struct call *c);
+/* A suspended login at MAIL (semantics 14c). */
+void decide_mail(struct call *c, struct verdict *ret);
+/* pending.verdict from a finding, as if it had been found at once. */
+void decide_finding(struct call *c, const struct finding *finding);
+
+/* The last step, whoever answered and whenever. The verdict is pending.verdict. */
+void conclude(struct call *c, enum charge_answer answer);
 /* Decides locally what has waited too long (or all of it), as effects. */
 void tickets_expire(struct engine *e, struct now now, bool all);
 
@@ -234,6 +364,8 @@ struct conn {
 	struct table_ref transaction;
 	struct table_ref ticket;
 	uint64_t listener;
+	uint64_t port; /* server_port as last seen, when it has 1 to 8 bytes, and its hook */
+	uint32_t hook;
 	struct ip peer; /* zero: this host, by whatever socket */
 	bool is_used;
 	engine_conn next_free;
@@ -253,6 +385,8 @@ struct engine {
 	uint64_t next_charge;
 	uint64_t next_nameless; /* requests without instance */
 	mono_t sweep_due;
+	mono_t emergency_until;
+	uint64_t configured; /* counts snapshots of the configuration */
 	struct hook hook[HOOKS_MAX];
 	uint32_t hooks;
 	struct decision *decision; /* a ring of DECISIONS_MAX, allocated at the first one */
@@ -262,6 +396,8 @@ struct engine {
 	uint32_t queue_n;
 	struct queued *fetched; /* what the last effect points to */
 	struct keep_slot keep[KEEP_SLOTS];
+	wall_t keep_at; /* when keep_left was last added to */
+	uint32_t keep_left;
 };
 
 #endif

@@ -5,74 +5,227 @@
  */
 #include "internal.h"
 
-static uint32_t cost_in(struct cost cost, enum unit unit)
+/* A ring's state, looked at once for all of its rules; in cells. */
+struct ring_state {
+	const struct rings *rings;
+	uint32_t used, look, charge;
+	uint32_t largest; /* what it may count to: N of its rules */
+};
+
+/* One question on its way through the rules. */
+struct judging {
+	struct engine *e;
+	const struct transaction *tx;
+	const struct asked *asked;
+	const struct plan_class *class;
+	struct now now;
+	bool is_scoped; /* there are overrides to be looked for */
+	struct override_scope scope;
+	uint64_t sets[KEY_COUNT];
+	struct ring_state state[RINGS_MAX];
+};
+
+bool is_emergency(const struct engine *e, mono_t mono)
 {
-	return unit == UNIT_MESSAGES ? cost.messages : cost.recipients;
+	return mono.us < e->emergency_until.us && e->plan->emergency.ring != RING_NONE;
+}
+
+/* A message counts once for each name of a key with recipients, and once for the others. */
+static uint64_t cost_at(const struct judging *j, const uint64_t cost[UNIT_COUNT], uint32_t ring)
+{
+	const struct ring_shape *shape = &j->e->plan->ring[ring];
+	struct table_ref place = j->asked->place[shape->key];
+	if (shape->unit != UNIT_MESSAGES || !key_has_recipient(shape->key))
+		return cost[shape->unit];
+	return j->asked->counts && !transaction_holds(j->tx, place, ring);
+}
+
+static void state_fill(struct judging *j, const struct rings *rings, uint32_t ring)
+{
+	const struct ring_shape *shape = &j->e->plan->ring[ring];
+	struct ring_state *state = &j->state[ring];
+	state->rings = rings;
+	state->look = ring_cells_up(shape, cost_at(j, j->asked->cost.look, ring));
+	state->charge = ring_cells_up(shape, cost_at(j, j->asked->cost.charge, ring));
+	state->used = state->look ? ring_used(rings, ring, j->now.mono) : 0;
+	state->largest = 0;
+}
+
+/* Where an override given at run time may ask for more than the plan's cells hold. */
+static bool may_override(enum key key)
+{
+	return key == KEY_ACCOUNT || key == KEY_SENDER_DOMAIN ||
+	       key == KEY_ACCOUNT_RECIPIENT_DOMAIN;
+}
+
+static void states_fill(struct judging *j)
+{
+	struct engine *e = j->e;
+	for (unsigned key = 0; key < KEY_COUNT; key++) {
+		uint64_t set = j->class->rings[key];
+		if (key == KEY_ACCOUNT && is_emergency(e, j->now.mono))
+			set |= UINT64_C(1) << e->plan->emergency.ring;
+		struct account *entry = set ? account_get(e->accounts, j->asked->place[key]) : NULL;
+		j->sets[key] = entry ? set : 0;
+		if (!entry)
+			continue;
+		bool is_wide = j->scope.is_wide && may_override((enum key)key);
+		const struct rings *rings = limits_rings(e->plan, entry, set, is_wide);
+		for (uint64_t left = set; left; left &= left - 1)
+			state_fill(j, rings, (uint32_t)__builtin_ctzll(left));
+	}
 }
 
 static int strength_of(const struct finding *finding)
 {
-	return finding->rule ? action_rows[finding->rule->config->action].strength : -1;
+	return finding->rule ? action_rows[finding->action.action].strength : -1;
 }
 
-/* A ring's state, looked at once for all of its rules. */
-struct ring_state {
-	uint32_t used, amount;
-};
-
-static void judge_rule(
-	const struct limit_rule *rule, struct ring_state *state, struct judgement *ret)
+static void found(struct judging *j, const struct finding *finding, struct judgement *ret)
 {
-	if ((uint64_t)state->used + state->amount <= rule->config->rate.n)
-		return;
-	struct finding finding = {.rule = rule, .used = state->used};
+	const struct limit_rule *rule = finding->rule;
 	bool is_observed = rule->config->mode == MODE_OBSERVE;
 	/* What an observe rule would refuse is not charged in its own ring (semantics 12). */
-	if (is_observed)
-		state->amount = 0;
+	if (is_observed && rule->ring != RING_NONE)
+		j->state[rule->ring].charge = 0;
 	if (is_observed && !ret->would.rule)
-		ret->would = finding;
-	else if (!is_observed && strength_of(&finding) > strength_of(&ret->acts))
-		ret->acts = finding;
+		ret->would = *finding;
+	else if (!is_observed && strength_of(finding) > strength_of(&ret->acts))
+		ret->acts = *finding;
 }
 
-static void find_room(struct limits_plan *plan, const struct rings *rings, struct cost cost,
-	mono_t mono, struct finding *finding)
+static uint64_t rate_of(const struct judging *j, const struct config_limit *limit)
 {
-	if (!finding->rule)
+	struct override_found other;
+	if (!j->is_scoped)
+		return limit->rate.n;
+	override_find(&j->scope, limit, &other);
+	return other.rate.n;
+}
+
+static void judge_ring(struct judging *j, const struct limit_rule *rule, struct judgement *ret)
+{
+	const struct ring_shape *shape = &j->e->plan->ring[rule->ring];
+	struct ring_state *state = &j->state[rule->ring];
+	if (!(j->sets[shape->key] >> rule->ring & 1) || state->look == 0)
 		return;
-	const struct config_limit *limit = finding->rule->config;
-	finding->room_at = ring_room_at(plan, rings, finding->rule->ring,
-		&(struct ring_ask){
-			.cost = cost_in(cost, limit->unit), .limit = limit->rate.n, .mono = mono});
+	uint64_t n = rate_of(j, rule->config);
+	uint32_t cells = ring_cells_down(shape, n);
+	if (state->largest < cells)
+		state->largest = cells;
+	if ((uint64_t)state->used + state->look <= cells)
+		return;
+	struct finding finding = {
+		.rule = rule,
+		.action = rule_action(rule, j->class),
+		.used = ring_units(shape, state->used),
+		.limit = n,
+		.room_at = ring_room_at(state->rings, rule->ring,
+			&(struct ring_ask){
+				.cost = state->look, .limit = cells, .mono = j->now.mono}),
+		.entry = j->asked->place[shape->key],
+	};
+	found(j, &finding, ret);
 }
 
-void judge(struct limits_plan *plan, struct account *account, struct cost cost, mono_t mono,
-	struct judgement *ret)
+/* What the message has so far, in the unit of a cap. */
+static uint64_t message_has(const struct judging *j, enum unit unit)
 {
-	struct ring_state state[CONFIG_LIMITS_MAX];
-	struct rings *rings = limits_rings(plan, account);
+	if (unit == UNIT_RECIPIENTS)
+		return j->tx->counted;
+	return unit == UNIT_EXTERNAL_RECIPIENTS ? j->tx->external : 0;
+}
+
+static void judge_cap(struct judging *j, const struct limit_rule *rule, struct judgement *ret)
+{
+	enum unit unit = rule->config->unit;
+	uint64_t look = j->asked->cost.look[unit], has = message_has(j, unit);
+	uint64_t n = rate_of(j, rule->config);
+	if (look == 0 || has + look <= n)
+		return;
+	struct finding finding = {
+		.rule = rule,
+		.action = rule_action(rule, j->class),
+		.used = unit == UNIT_BYTES ? look : has,
+		.limit = n,
+		.room_at = MONO_NEVER,
+	};
+	found(j, &finding, ret);
+}
+
+static void judge_rules(struct judging *j, struct judgement *ret)
+{
+	const struct limits_plan *plan = j->e->plan;
+	for (size_t i = 0; i < j->class->rules; i++) {
+		const struct limit_rule *rule = &plan->rule[j->class->rule[i]];
+		if (rule->is_cap)
+			judge_cap(j, rule, ret);
+		else
+			judge_ring(j, rule, ret);
+	}
+	if (is_emergency(j->e, j->now.mono))
+		judge_ring(j, &plan->emergency, ret);
+}
+
+static void items_add(struct judging *j, enum key key, struct judgement *ret)
+{
+	struct table_ref place = j->asked->place[key];
+	for (uint64_t left = j->sets[key]; left; left &= left - 1) {
+		uint32_t ring = (uint32_t)__builtin_ctzll(left);
+		const struct ring_state *state = &j->state[ring];
+		/* Over a rule that holds instead of refusing, the ring is full, never more. */
+		uint32_t room = state->largest > state->used ? state->largest - state->used : 0;
+		uint32_t amount = state->charge < room ? state->charge : room;
+		bool is_later = j->e->plan->ring[ring].unit == UNIT_REJECTED_RECIPIENTS &&
+				j->asked->accepts && !transaction_holds(j->tx, place, ring);
+		if (amount || is_later)
+			ret->item[ret->items++] = (struct charge_item){
+				.entry = place, .ring = ring, .amount = amount};
+	}
+}
+
+/* An exempt recipient elsewhere goes through at no cost, as often as its ring has room. */
+static bool judge_favour(struct judging *j, struct judgement *ret)
+{
+	const struct limit_rule *rule = &j->e->plan->exempt;
+	if (!j->asked->is_favour || rule->ring == RING_NONE)
+		return false;
+	struct account *account = account_get(j->e->accounts, j->asked->place[KEY_ACCOUNT]);
+	if (!account)
+		return false;
+	const struct rings *rings =
+		limits_rings(j->e->plan, account, UINT64_C(1) << rule->ring, false);
+	if (ring_used(rings, rule->ring, j->now.mono) >= rule->config->rate.n)
+		return false;
+	ret->item[ret->items++] = (struct charge_item){
+		.entry = j->asked->place[KEY_ACCOUNT], .ring = rule->ring, .amount = 1};
+	return true;
+}
+
+void judge(struct engine *e, const struct transaction *tx, const struct asked *asked,
+	struct now now, struct judgement *ret)
+{
+	struct judging j;
 	ret->acts = ret->would = (struct finding){0};
 	ret->items = 0;
-	for (uint32_t i = 0; i < plan->rings; i++) {
-		state[i].amount = cost_in(cost, plan->ring[i].unit);
-		state[i].used = state[i].amount ? ring_used(plan, rings, i, mono) : 0;
-	}
-	for (size_t i = 0; i < plan->rules; i++) {
-		const struct limit_rule *rule = &plan->rule[i];
-		if (!rule->is_unlimited && state[rule->ring].amount)
-			judge_rule(rule, &state[rule->ring], ret);
-	}
-	find_room(plan, rings, cost, mono, &ret->acts);
-	find_room(plan, rings, cost, mono, &ret->would);
-	if (ret->acts.rule && !action_rows[ret->acts.rule->config->action].accepts)
+	ret->is_favour = false;
+	if (asked->is_free)
 		return;
-	for (uint32_t i = 0; i < plan->rings; i++) {
-		/* Over a rule that holds instead of refusing, the ring is full, never more. */
-		uint32_t largest = plan->ring[i].largest;
-		uint32_t room = largest > state[i].used ? largest - state[i].used : 0;
-		uint32_t amount = state[i].amount < room ? state[i].amount : room;
-		if (amount)
-			ret->item[ret->items++] = (struct charge_item){.ring = i, .amount = amount};
-	}
+	j.e = e;
+	j.tx = tx;
+	j.asked = asked;
+	j.now = now;
+	j.class = &e->plan->class[asked->class];
+	ret->is_favour = judge_favour(&j, ret);
+	if (ret->is_favour)
+		return;
+	override_scope(e, account_get(e->accounts, asked->place[KEY_ACCOUNT]),
+		account_get(e->accounts, asked->place[KEY_SENDER_DOMAIN]), now, &j.scope);
+	j.is_scoped = j.scope.is_any;
+	states_fill(&j);
+	judge_rules(&j, ret);
+	if (ret->acts.rule && !action_rows[ret->acts.action.action].accepts)
+		return;
+	for (unsigned key = 0; key < KEY_COUNT; key++)
+		items_add(&j, (enum key)key, ret);
 }

@@ -6,9 +6,16 @@
  */
 #include "internal.h"
 
-uint32_t hook_find(struct engine *e, uint64_t listener, struct span server_port)
+uint64_t hook_name(struct span name)
 {
-	uint64_t id = siphash24(&e->key, server_port) ^ listener;
+	static const struct siphash_key no_secret = {0};
+	return siphash24(&no_secret, name);
+}
+
+static uint32_t hook_find(struct engine *e, uint64_t listener, struct span server_port)
+{
+	/* Not symmetric: a port that is called like a listener is still another place. */
+	uint64_t id = hook_name(server_port) * UINT64_C(0x9e3779b97f4a7c15) ^ listener;
 	for (uint32_t i = 0; i < e->hooks; i++) {
 		if (e->hook[i].id == id)
 			return i;
@@ -17,6 +24,22 @@ uint32_t hook_find(struct engine *e, uint64_t listener, struct span server_port)
 		return HOOK_NONE;
 	e->hook[e->hooks] = (struct hook){.id = id, .latest = STAGE_RCPT};
 	return e->hooks++;
+}
+
+/* A connection is that of one smtpd, which mostly serves one port. */
+uint32_t hook_of(struct engine *e, struct conn *conn, struct span server_port)
+{
+	uint64_t port = 0;
+	if (server_port.n > sizeof(port))
+		return hook_find(e, conn->listener, server_port);
+	if (server_port.n)
+		memcpy(&port, server_port.p, server_port.n);
+	/* New places come until there are too many: then none is remembered as such. */
+	if (port == 0 || port != conn->port || conn->hook == HOOK_NONE) {
+		conn->port = port;
+		conn->hook = hook_find(e, conn->listener, server_port);
+	}
+	return conn->hook;
 }
 
 void hook_saw(struct engine *e, uint32_t hook, enum stage stage)

@@ -5,55 +5,151 @@
  */
 #include "internal.h"
 
-#include <stdio.h>
-
-/* A preview has no reference. */
-#define REFERENCE_FORMAT  "%s%s"
-#define REFERENCE_ARGS(d) (d)->reference[0] ? "; reference " : "", (d)->reference
-/* Whom the sender may ask, where the configuration says so. */
-#define CONTACT_FORMAT "%s%s"
-#define CONTACT_ARGS(config)                                                                       \
-	(config)->contact ? "; contact " : "", (config)->contact ? (config)->contact : ""
-
-static const char *code_of(enum action action)
+/* Appends; what does not fit is cut. A refusal is made for each request of a flood: no printf(). */
+static void add_span(struct decision *d, size_t *n, struct span text)
 {
-	return action_rows[action].code;
+	size_t room = sizeof(d->text) - 1 - *n;
+	size_t more = text.n < room ? text.n : room;
+	if (more)
+		memcpy(d->text + *n, text.p, more);
+	*n += more;
+	d->text[*n] = '\0';
 }
 
-static void shown_account(const struct decision *d, char buf[sizeof(d->account)])
+static void add(struct decision *d, size_t *n, const char *text)
 {
-	span_copy(subject_shown(span_of(d->account)), buf, sizeof(d->account));
+	add_span(d, n, span_of(text));
 }
 
-void text_limit(struct decision *d, const struct config *config, const struct limit_rule *rule)
+static void add_number(struct decision *d, size_t *n, uint64_t number)
 {
-	char window[DURATION_TEXT_SIZE], room[WALL_TEXT_SIZE], account[sizeof(d->account)];
-	const char *code = code_of(d->action);
-	const struct config_limit *limit = rule->config;
-	bool is_known = d->room_at.us != 0;
-	shown_account(d, account);
-	int n = snprintf(d->text, sizeof(d->text),
-		"%s%sSending limit %s reached: %u of %u %s in %s used by %.64s; room returns "
-		"%s%s" REFERENCE_FORMAT CONTACT_FORMAT,
-		code, code[0] ? " " : "", limit->name, d->used, d->limit, unit_name(limit->unit),
-		duration_format(limit->rate.window_us, window), account, is_known ? "at " : "",
-		is_known ? wall_format(d->room_at, room) : "when unfinished messages end",
-		REFERENCE_ARGS(d), CONTACT_ARGS(config));
-	if (n < 0)
-		d->text[0] = '\0';
+	char digits[NUMBER_TEXT_SIZE];
+	add_span(d, n, span_of_u64(number, digits));
+}
+
+/* A name, cut where it would leave no room for the rest. */
+static void add_name(struct decision *d, size_t *n, struct span key)
+{
+	struct span shown = subject_shown(key);
+	add_span(d, n, span_make(shown.p, shown.n < 64 ? shown.n : 64));
+}
+
+/* The enhanced code; "4.5.3" is too many recipients (RFC 3463 3.6). */
+static void add_code(struct decision *d, size_t *n, bool is_cap)
+{
+	const char *code = action_rows[d->action].code;
+	if (is_cap && d->code) {
+		add(d, n, d->code < 500 ? "4.5.3 " : "5.5.3 ");
+	} else if (code[0]) {
+		add(d, n, code);
+		add(d, n, " ");
+	}
+}
+
+/* Reference, and whom the sender may ask, where the configuration says so. */
+static void add_help(struct decision *d, size_t *n, const struct config *config)
+{
+	if (d->reference[0]) {
+		add(d, n, "; reference ");
+		add(d, n, d->reference);
+	}
+	if (config->contact) {
+		add(d, n, "; contact ");
+		add(d, n, config->contact);
+	}
+	if (config->aup) {
+		add(d, n, "; see ");
+		add(d, n, config->aup);
+	}
+}
+
+/* The operator's own words, which begin with a code of theirs where there is to be one. */
+static void add_own(struct decision *d, size_t *n, const char *own)
+{
+	const char *code = action_rows[d->action].code;
+	bool has_code = own[0] >= '2' && own[0] <= '5' && own[1] == '.';
+	if (!has_code && code[0]) {
+		/* 5NN with words of its own: x.7.1 of that class. */
+		add_span(d, n, d->code >= 500 ? SPAN("5") : span_make(code, 1));
+		add(d, n, code + 1);
+		add(d, n, " ");
+	}
+	add(d, n, own);
+}
+
+static void add_cap(struct decision *d, size_t *n, const struct config_limit *limit)
+{
+	add(d, n, "Message limit ");
+	add(d, n, limit->name);
+	add(d, n, ": at most ");
+	add_number(d, n, d->limit);
+	add(d, n, " ");
+	add(d, n, unit_name(limit->unit));
+	add(d, n, " in one message");
+}
+
+static void add_limit(
+	struct decision *d, size_t *n, const struct config_limit *limit, struct span who)
+{
+	char window[DURATION_TEXT_SIZE], room[WALL_TEXT_SIZE];
+	add(d, n, "Sending limit ");
+	add(d, n, limit->name);
+	add(d, n, " reached: ");
+	add_number(d, n, d->used);
+	add(d, n, " of ");
+	add_number(d, n, d->limit);
+	add(d, n, " ");
+	add(d, n, unit_name(limit->unit));
+	add(d, n, " in ");
+	add(d, n, duration_format(limit->rate.window_us, window));
+	add(d, n, " used by ");
+	add_name(d, n, who);
+	add(d, n, "; room returns ");
+	if (d->room_at.us) {
+		add(d, n, "at ");
+		add(d, n, wall_format(d->room_at, room));
+	} else {
+		add(d, n, "when unfinished messages end");
+	}
+}
+
+void text_limit(struct decision *d, const struct config *config, const struct finding *finding,
+	struct span who)
+{
+	const struct config_action *action = &finding->action;
+	size_t n = 0;
+	d->text[0] = '\0';
+	if (action_rows[d->action].argument) {
+		add(d, &n, action->text ? action->text : "");
+		return;
+	}
+	if (action->text) {
+		add_own(d, &n, action->text);
+	} else {
+		add_code(d, &n, finding->rule->is_cap);
+		if (finding->rule->is_cap)
+			add_cap(d, &n, finding->rule->config);
+		else
+			add_limit(d, &n, finding->rule->config, who);
+	}
+	add_help(d, &n, config);
 }
 
 void text_standing(struct decision *d, const struct config *config, const struct standing *standing)
 {
-	char until[WALL_TEXT_SIZE], account[sizeof(d->account)];
-	const char *code = code_of(d->action);
+	char until[WALL_TEXT_SIZE];
 	bool is_permanent = standing->until.us == WALL_NEVER.us;
-	shown_account(d, account);
-	int n = snprintf(d->text, sizeof(d->text),
-		"%s%sSending is suspended for %.64s %s%s" REFERENCE_FORMAT CONTACT_FORMAT, code,
-		code[0] ? " " : "", account, is_permanent ? "" : "until ",
-		is_permanent ? "until further notice" : wall_format(standing->until, until),
-		REFERENCE_ARGS(d), CONTACT_ARGS(config));
-	if (n < 0)
-		d->text[0] = '\0';
+	size_t n = 0;
+	d->text[0] = '\0';
+	if (config->suspension.action.text) {
+		add_own(d, &n, config->suspension.action.text);
+	} else {
+		add_code(d, &n, false);
+		add(d, &n, "Sending is suspended for ");
+		add_name(d, &n, span_of(d->account));
+		add(d, &n, is_permanent ? " until further notice" : " until ");
+		if (!is_permanent)
+			add(d, &n, wall_format(standing->until, until));
+	}
+	add_help(d, &n, config);
 }

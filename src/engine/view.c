@@ -1,169 +1,183 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the desk sees. Views make nothing and change nothing; how they are printed is not known
- * here.
+ * What the desk sees of one account. Views make nothing and change nothing; how they are printed is
+ * not known here.
  */
 #include "internal.h"
-
-#include <stdlib.h>
-
-#define TOP_SLICE 2000 /* places of the table a step: well under a millisecond */
 
 /*
  * An account that is known may have rings of an older plan: those are laid out anew, as at a
  * request.
  */
-static const struct rings *rings_of(struct engine *e, struct account *account)
+static const struct rings *rings_of(struct engine *e, struct account *entry)
 {
-	if (!account || !account->part[PART_RINGS])
+	if (!entry || !entry->part[PART_RINGS])
 		return NULL;
-	return limits_rings(e->plan, account);
+	return limits_rings(e->plan, entry, 0, false);
 }
 
-static void view_limit(struct engine *e, const struct rings *rings, const struct limit_rule *rule,
-	mono_t mono, struct engine_limit_view *ret)
+/* An account as it would ask, as far as that is known without a request. */
+struct viewed {
+	struct engine *e;
+	struct account *account; /* NULL: not known */
+	struct subject subject;
+	struct request request;
+	struct override_scope scope;
+	struct now now;
+};
+
+/* The class by name alone; a context or a network would show only in a request. */
+static unsigned class_of(const struct engine *e, struct span key)
 {
+	struct class_query query = {.account = key, .domain = subject_domain(key)};
+	struct span word = span_of(kind_rows[ACCOUNT_ADDR].word);
+	struct ip ip;
+	if (span_starts(key, word)) {
+		struct span text = span_make(key.p + word.n, key.n - word.n);
+		if (span_ends(text, SPAN("/64")))
+			text.n -= 3;
+		if (ip_parse(text, &ip) == 0)
+			query.client = &ip;
+	}
+	return config_class_of(e->plan->snapshot, &query);
+}
+
+/* Whose ring a rule looks at; NULL when only a request tells, or nothing was counted yet. */
+static struct account *entry_of(struct viewed *v, enum key key, bool *ret_is_counted)
+{
+	struct account_name name;
+	const struct key_input input = {
+		.request = &v->request, .config = v->e->plan->snapshot, .subject = &v->subject};
+	*ret_is_counted = true;
+	if (key == KEY_ACCOUNT || key_kind(key) == v->subject.name.kind)
+		return v->account;
+	*ret_is_counted = key_name_of(key, &input, &name);
+	if (!*ret_is_counted)
+		return NULL;
+	return account_find(v->e->accounts, span_make(name.key, name.n));
+}
+
+static void view_limit(
+	struct viewed *v, const struct limit_rule *rule, struct engine_limit_view *ret)
+{
+	const struct limits_plan *plan = v->e->plan;
+	struct override_found other;
+	override_find(&v->scope, rule->config, &other);
 	*ret = (struct engine_limit_view){
-		.config = rule->config, .next_fits = true, .room_at = mono};
-	if (rule->is_unlimited)
+		.config = rule->config,
+		.action = rule_action(rule, &plan->class[v->subject.class]),
+		.rate = other.rate,
+		.override = other.override,
+		.config_override = other.config_override,
+		.next_fits = true,
+		.room_at = v->now.mono,
+	};
+	if (rule->ring == RING_NONE)
 		return;
-	ret->used = ring_used(e->plan, rings, rule->ring, mono);
-	ret->reserved = ring_reserved(e->plan, rings, rule->ring);
-	ret->next_fits = ret->used < rule->config->rate.n;
-	ret->room_at = ring_room_at(e->plan, rings, rule->ring,
-		&(struct ring_ask){.cost = 1, .limit = rule->config->rate.n, .mono = mono});
+	const struct ring_shape *shape = &plan->ring[rule->ring];
+	struct account *entry = entry_of(v, rule->config->key, &ret->is_counted);
+	const struct rings *rings = rings_of(v->e, entry);
+	uint32_t used = ring_used(rings, rule->ring, v->now.mono);
+	uint32_t cells = ring_cells_down(shape, other.rate.n);
+	ret->used = ring_units(shape, used);
+	ret->reserved = ring_units(shape, ring_reserved(rings, rule->ring));
+	ret->next_fits = used < cells;
+	ret->room_at = ring_room_at(rings, rule->ring,
+		&(struct ring_ask){.cost = 1, .limit = cells, .mono = v->now.mono});
+}
+
+/* The finding that the view of a limit stands for. */
+static struct finding finding_of(const struct limit_rule *rule, const struct engine_limit_view *l)
+{
+	return (struct finding){.rule = rule,
+		.action = l->action,
+		.used = l->used,
+		.limit = l->rate.n,
+		.room_at = l->room_at};
 }
 
 /* The verdict in store for one more recipient: the strongest of standing and rules. */
-static void view_next(struct engine *e, struct engine_account_view *view, struct now now)
+static void view_next(
+	struct viewed *v, const struct limit_rule *const rule[], struct engine_account_view *view)
 {
-	const struct config *config = e->plan->snapshot;
+	const struct config *config = v->e->plan->snapshot;
 	struct decision d = {.action = ACTION_DUNNO};
-	span_copy(span_make(view->name.key, view->name.n), d.account, sizeof(d.account));
+	struct span key = span_make(view->name.key, view->name.n);
+	span_copy(key, d.account, sizeof(d.account));
 	view->next = (struct verdict){.action = ACTION_DUNNO};
 	if (view->standing) {
-		d.action = config->suspension.action;
+		d.action = config->suspension.action.action;
+		d.code = config->suspension.action.code;
 		text_standing(&d, config, view->standing);
 		span_copy(SPAN(RULE_SUSPENDED), view->next.rule, sizeof(view->next.rule));
 	}
 	for (size_t i = 0; i < view->limits; i++) {
 		const struct engine_limit_view *limit = &view->limit[i];
-		if (limit->next_fits || limit->config->mode == MODE_OBSERVE)
+		struct finding finding = finding_of(rule[i], limit);
+		if (limit->next_fits || limit->config->mode == MODE_OBSERVE ||
+			action_rows[limit->action.action].strength <=
+				action_rows[d.action].strength)
 			continue;
-		if (action_rows[limit->config->action].strength <= action_rows[d.action].strength)
-			continue;
-		d.action = limit->config->action;
+		d.action = limit->action.action;
+		d.code = limit->action.code;
 		d.used = limit->used;
-		d.limit = limit->config->rate.n;
+		d.limit = limit->rate.n;
 		d.room_at = (wall_t){0};
 		if (limit->room_at.us != MONO_NEVER.us)
-			d.room_at = wall_of_mono(limit->room_at, now);
-		text_limit(&d, config, &e->plan->rule[i]);
+			d.room_at = wall_of_mono(limit->room_at, v->now);
+		text_limit(&d, config, &finding, key);
 		span_copy(span_of(limit->config->name), view->next.rule, sizeof(view->next.rule));
 	}
 	view->next.action = d.action;
+	view->next.code = d.code;
 	memcpy(view->next.text, d.text, sizeof(view->next.text));
+}
+
+static void view_limits(struct viewed *v, struct engine_account_view *ret)
+{
+	const struct limits_plan *plan = v->e->plan;
+	const struct config *config = plan->snapshot;
+	const struct limit_rule *rule[CONFIG_LIMITS_MAX + 1];
+	for (size_t i = 0; i < plan->rules; i++) {
+		/* Unlimited ones are in no class's list, but people want to see them. */
+		if (!(config->classes[v->subject.class].limit_set >> i & 1))
+			continue;
+		rule[ret->limits] = &plan->rule[i];
+		view_limit(v, &plan->rule[i], &ret->limit[ret->limits++]);
+	}
+	if (is_emergency(v->e, v->now.mono)) {
+		rule[ret->limits] = &plan->emergency;
+		view_limit(v, &plan->emergency, &ret->limit[ret->limits++]);
+	}
+	view_next(v, rule, ret);
 }
 
 int engine_account(struct engine *e, struct span typed, struct now now,
 	struct engine_account_view *ret, struct errbuf *err)
 {
-	struct account_name name;
-	int r = subject_parse(typed, e->plan->snapshot, &name, err);
+	struct viewed v = {.e = e, .now = now};
+	struct account_name *name = &v.subject.name;
+	int r = subject_parse(typed, e->plan->snapshot, name, err);
 	if (r != 0)
 		return r;
-	struct account *account = account_find(e->accounts, span_make(name.key, name.n));
-	const struct rings *rings = rings_of(e, account);
-	*ret = (struct engine_account_view){.name = name, .is_known = account != NULL};
-	if (account) {
-		ret->last_seen.us = (int64_t)account->touched_s * SECOND_US;
-		ret->standing = account_standing(account, now.wall);
-		ret->open_messages = account->pins;
+	struct span key = span_make(name->key, name->n);
+	struct span shown = subject_shown(key);
+	v.subject.class = class_of(e, key);
+	v.account = account_find(e->accounts, key);
+	if (address_domain(shown).n)
+		v.request.sender = shown;
+	*ret = (struct engine_account_view){.name = *name,
+		.is_known = v.account != NULL,
+		.class = &e->plan->snapshot->classes[v.subject.class]};
+	if (v.account) {
+		ret->last_seen.us = (int64_t)v.account->touched_s * SECOND_US;
+		ret->standing = account_standing(e->accounts, v.account, now.mono);
+		ret->open_messages = account_pins(v.account);
 	}
-	for (size_t i = 0; i < e->plan->rules; i++)
-		view_limit(e, rings, &e->plan->rule[i], now.mono, &ret->limit[ret->limits++]);
-	view_next(e, ret, now);
+	bool is_counted;
+	struct account *from = entry_of(&v, KEY_SENDER_DOMAIN, &is_counted);
+	struct account nobody = {.node = {.key = name->key, .key_n = (uint16_t)name->n}};
+	override_scope(e, v.account ? v.account : &nobody, from, now, &v.scope);
+	view_limits(&v, ret);
 	return 0;
-}
-
-/* ---- top ---- */
-
-/* The ring of the unit with the widest window says most about who sends much. */
-static uint32_t widest_ring(const struct limits_plan *plan, enum unit unit)
-{
-	uint32_t best = RING_NONE;
-	for (uint32_t i = 0; i < plan->rings; i++) {
-		if (plan->ring[i].unit != unit)
-			continue;
-		if (best == RING_NONE || plan->ring[i].window_us > plan->ring[best].window_us)
-			best = i;
-	}
-	return best;
-}
-
-static uint32_t tightest_limit(const struct limits_plan *plan, uint32_t ring)
-{
-	uint32_t n = 0;
-	for (size_t i = 0; i < plan->rules; i++) {
-		const struct limit_rule *rule = &plan->rule[i];
-		if (rule->is_unlimited || rule->ring != ring)
-			continue;
-		if (n == 0 || rule->config->rate.n < n)
-			n = rule->config->rate.n;
-	}
-	return n;
-}
-
-static int row_compare(const void *a, const void *b)
-{
-	const struct engine_top_row *x = a, *y = b;
-	return (x->used < y->used) - (x->used > y->used);
-}
-
-/* row is kept sorted; a small array makes insertion cheaper than a heap would be worth. */
-static void top_insert(struct engine_top *top, const struct engine_top_row *row)
-{
-	if (top->n == top->max) {
-		if (row->used <= top->row[top->n - 1].used)
-			return;
-		top->n--;
-	}
-	top->row[top->n++] = *row;
-	qsort(top->row, top->n, sizeof(top->row[0]), row_compare);
-}
-
-bool engine_top_step(struct engine *e, struct engine_top *top, struct now now)
-{
-	uint32_t ring = widest_ring(e->plan, top->unit);
-	if (ring == RING_NONE)
-		return true;
-	size_t places = TOP_SLICE;
-	struct account *account;
-	while ((account = accounts_next(e->accounts, &top->cursor, &places))) {
-		const struct rings *rings = limits_rings_peek(e->plan, account);
-		struct engine_top_row row = {
-			.account = account_ref(account),
-			.used = ring_used(e->plan, rings, ring, now.mono),
-			.limit = tightest_limit(e->plan, ring),
-			.suspended = account_standing(account, now.wall) != NULL,
-		};
-		if (row.used || row.suspended)
-			top_insert(top, &row);
-	}
-	return places > 0;
-}
-
-struct span engine_account_key(struct engine *e, struct table_ref ref)
-{
-	const struct account *account = account_get(e->accounts, ref);
-	return account ? table_key(account) : span_make(NULL, 0);
-}
-
-void engine_figures(const struct engine *e, struct engine_figures *ret)
-{
-	accounts_figures(e->accounts, &ret->accounts);
-	ret->messages = 0;
-	for (unsigned i = 0; i < TRANSACTION_LISTS; i++)
-		ret->messages += table_count(e->transactions, i);
-	ret->tickets = table_count(e->tickets, 0);
 }

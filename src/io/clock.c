@@ -4,6 +4,12 @@
 
 #include "policyd/policy_server.h"
 
+/*
+ * CLOCK_BOOTTIME begins with the boot. What was counted before it, up to two of the longest windows
+ * (31 days) ago, must still have a place on that clock when it is loaded: no time is negative.
+ */
+#define BEFORE_BOOT_US (64 * DAY_US)
+
 static int64_t read_us(clockid_t id)
 {
 	struct timespec t = {0};
@@ -14,7 +20,7 @@ static int64_t read_us(clockid_t id)
 struct now clock_now(void)
 {
 	return (struct now){
-		.mono = {.us = read_us(CLOCK_BOOTTIME)},
+		.mono = {.us = BEFORE_BOOT_US + read_us(CLOCK_BOOTTIME)},
 		.wall = {.us = read_us(CLOCK_REALTIME)},
 	};
 }

@@ -17,7 +17,7 @@
 #include "policyd/metric.h"
 
 #define BACKLOG            4096 /* every smtpd may connect at once after a restart */
-#define WARN_EVERY_S       10
+#define WARN_EVERY_S       60
 #define ACCEPT_PAUSE_US    100000
 #define DESCRIPTORS_BESIDE 128 /* store, control, log, libevent */
 

@@ -7,10 +7,51 @@
 
 #include "rings.h"
 
-static const struct ring_shape *shape_of(const struct limits_plan *plan, uint32_t ring)
+bool ring_view(const struct rings *rings, uint32_t ring, struct ring_view *ret)
 {
-	assert(ring < plan->rings);
-	return &plan->ring[ring];
+	if (!rings || rings->layout->offset[ring] == RING_NONE)
+		return false;
+	const struct ring_layout *layout = rings->layout;
+	ret->shape = &layout->plan->ring[ring];
+	ret->cell_bytes = layout->is_wide ? 4 : ret->shape->cell_bytes;
+	/* Views of what is const only read. */
+	ret->head = (struct ring_head *)((uintptr_t)rings->data + layout->offset[ring]);
+	return true;
+}
+
+uint32_t ring_cell_get(const struct ring_view *view, uint32_t bucket)
+{
+	uint32_t at = bucket % (view->shape->buckets + 1);
+	uint16_t half;
+	uint32_t word;
+	switch (view->cell_bytes) {
+	case 1:
+		return view->head->cell[at];
+	case 2:
+		memcpy(&half, view->head->cell + (size_t)at * 2, 2);
+		return half;
+	default:
+		memcpy(&word, view->head->cell + (size_t)at * 4, 4);
+		return word;
+	}
+}
+
+void ring_cell_set(const struct ring_view *view, uint32_t bucket, uint64_t value)
+{
+	uint32_t at = bucket % (view->shape->buckets + 1);
+	uint16_t half = value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
+	uint32_t word = value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+	switch (view->cell_bytes) {
+	case 1:
+		view->head->cell[at] = value > UINT8_MAX ? UINT8_MAX : (uint8_t)value;
+		break;
+	case 2:
+		memcpy(view->head->cell + (size_t)at * 2, &half, 2);
+		break;
+	default:
+		memcpy(view->head->cell + (size_t)at * 4, &word, 4);
+		break;
+	}
 }
 
 uint32_t ring_bucket(const struct ring_shape *shape, mono_t mono)
@@ -19,109 +60,148 @@ uint32_t ring_bucket(const struct ring_shape *shape, mono_t mono)
 }
 
 /* A clock that went back (a replay out of order) counts as standing still. */
-static uint32_t bucket_now(
-	const struct ring_shape *shape, const struct ring_head *head, mono_t mono)
+uint32_t bucket_now(const struct ring_view *view, mono_t mono)
 {
-	uint32_t now = ring_bucket(shape, mono);
-	return now > head->newest ? now : head->newest;
+	uint32_t now = ring_bucket(view->shape, mono);
+	return now > view->head->newest ? now : view->head->newest;
 }
 
-/* The oldest bucket that still counts when now is the current one. */
-static uint32_t bucket_oldest(const struct ring_shape *shape, uint32_t now)
+uint32_t bucket_oldest(const struct ring_shape *shape, uint32_t now)
 {
 	return now > shape->buckets ? now - shape->buckets : 0;
 }
 
-static uint32_t booked(const struct ring_shape *shape, const struct ring_head *head, uint32_t now)
+/* Of cells of that width, from the bucket first on, n of them without a wrap. */
+static uint64_t cells_sum(const struct ring_view *view, uint32_t at, uint32_t n)
 {
+	const uint8_t *cell = view->head->cell + (size_t)at * view->cell_bytes;
 	uint64_t sum = 0;
-	for (uint32_t b = bucket_oldest(shape, now); b <= head->newest; b++)
-		sum += ring_cell_get(shape, head, b);
+	uint16_t half;
+	uint32_t word;
+	for (uint32_t i = 0; i < n; i++) {
+		if (view->cell_bytes == 1) {
+			sum += cell[i];
+		} else if (view->cell_bytes == 2) {
+			memcpy(&half, cell + (size_t)i * 2, 2);
+			sum += half;
+		} else {
+			memcpy(&word, cell + (size_t)i * 4, 4);
+			sum += word;
+		}
+	}
+	return sum;
+}
+
+static uint32_t booked(const struct ring_view *view, uint32_t now)
+{
+	uint32_t oldest = bucket_oldest(view->shape, now), size = view->shape->buckets + 1;
+	if (oldest > view->head->newest)
+		return 0;
+	uint32_t n = view->head->newest - oldest + 1, at = oldest % size;
+	uint32_t tail = size - at < n ? size - at : n;
+	uint64_t sum = cells_sum(view, at, tail) + cells_sum(view, 0, n - tail);
 	return sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
 }
 
-uint32_t ring_used(
-	const struct limits_plan *plan, const struct rings *rings, uint32_t ring, mono_t mono)
+uint32_t ring_used(const struct rings *rings, uint32_t ring, mono_t mono)
 {
-	if (!rings)
+	struct ring_view view;
+	if (!ring_view(rings, ring, &view))
 		return 0;
-	const struct ring_shape *shape = shape_of(plan, ring);
-	const struct ring_head *head = ring_head_of(rings, shape);
-	uint32_t sum = booked(shape, head, bucket_now(shape, head, mono));
-	return sum > UINT32_MAX - head->reserved ? UINT32_MAX : sum + head->reserved;
+	uint32_t sum = booked(&view, bucket_now(&view, mono)), reserved = view.head->reserved;
+	return sum > UINT32_MAX - reserved ? UINT32_MAX : sum + reserved;
 }
 
-uint32_t ring_reserved(const struct limits_plan *plan, const struct rings *rings, uint32_t ring)
+uint32_t ring_reserved(const struct rings *rings, uint32_t ring)
 {
-	return rings ? ring_head_of(rings, shape_of(plan, ring))->reserved : 0;
+	struct ring_view view;
+	return ring_view(rings, ring, &view) ? view.head->reserved : 0;
 }
 
 /* Makes now the newest bucket; those between were empty. */
-static void advance(const struct ring_shape *shape, struct ring_head *head, uint32_t now)
+static void advance(const struct ring_view *view, uint32_t now)
 {
-	uint32_t first = head->newest + 1;
-	if (now - head->newest > shape->buckets)
-		first = now - shape->buckets;
+	uint32_t first = view->head->newest + 1;
+	if (now - view->head->newest > view->shape->buckets)
+		first = now - view->shape->buckets;
 	for (uint32_t b = first; b <= now; b++)
-		ring_cell_set(shape, head, b, 0);
-	head->newest = now;
+		ring_cell_set(view, b, 0);
+	view->head->newest = now;
 }
 
-void ring_book(
-	const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n, mono_t mono)
+void ring_book(struct rings *rings, uint32_t ring, uint32_t n, mono_t mono)
 {
-	const struct ring_shape *shape = shape_of(plan, ring);
-	struct ring_head *head = ring_head_of_mutable(rings, shape);
-	uint32_t now = bucket_now(shape, head, mono);
-	if (now > head->newest)
-		advance(shape, head, now);
-	ring_cell_set(shape, head, now, (uint64_t)ring_cell_get(shape, head, now) + n);
-}
-
-void ring_refund(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n,
-	mono_t booked_at)
-{
-	const struct ring_shape *shape = shape_of(plan, ring);
-	uint32_t bucket = ring_bucket(shape, booked_at);
-	struct ring_head *head = ring_head_of_mutable(rings, shape);
-	if (bucket > head->newest || bucket < bucket_oldest(shape, head->newest))
+	struct ring_view view;
+	if (!ring_view(rings, ring, &view))
 		return;
-	uint32_t cell = ring_cell_get(shape, head, bucket);
-	ring_cell_set(shape, head, bucket, cell > n ? cell - n : 0);
+	uint32_t now = bucket_now(&view, mono);
+	if (now > view.head->newest)
+		advance(&view, now);
+	ring_cell_set(&view, now, (uint64_t)ring_cell_get(&view, now) + n);
 }
 
-void ring_reserve(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n)
+void ring_refund(struct rings *rings, uint32_t ring, uint32_t n, mono_t booked_at)
 {
-	struct ring_head *head = ring_head_of_mutable(rings, shape_of(plan, ring));
-	head->reserved = head->reserved > UINT32_MAX - n ? UINT32_MAX : head->reserved + n;
+	struct ring_view view;
+	if (!ring_view(rings, ring, &view))
+		return;
+	uint32_t bucket = ring_bucket(view.shape, booked_at), newest = view.head->newest;
+	if (bucket > newest || bucket < bucket_oldest(view.shape, newest))
+		return;
+	uint32_t cell = ring_cell_get(&view, bucket);
+	ring_cell_set(&view, bucket, cell > n ? cell - n : 0);
 }
 
-void ring_unreserve(const struct limits_plan *plan, struct rings *rings, uint32_t ring, uint32_t n)
+void ring_reserve(struct rings *rings, uint32_t ring, uint32_t n)
 {
-	struct ring_head *head = ring_head_of_mutable(rings, shape_of(plan, ring));
-	head->reserved = head->reserved > n ? head->reserved - n : 0;
+	struct ring_view view;
+	if (!ring_view(rings, ring, &view))
+		return;
+	uint32_t reserved = view.head->reserved;
+	view.head->reserved = reserved > UINT32_MAX - n ? UINT32_MAX : reserved + n;
 }
 
-mono_t ring_room_at(const struct limits_plan *plan, const struct rings *rings, uint32_t ring,
-	const struct ring_ask *ask)
+void ring_unreserve(struct rings *rings, uint32_t ring, uint32_t n)
 {
-	uint64_t need = (uint64_t)ring_used(plan, rings, ring, ask->mono) + ask->cost;
+	struct ring_view view;
+	if (!ring_view(rings, ring, &view))
+		return;
+	uint32_t reserved = view.head->reserved;
+	view.head->reserved = reserved > n ? reserved - n : 0;
+}
+
+mono_t ring_room_at(const struct rings *rings, uint32_t ring, const struct ring_ask *ask)
+{
+	struct ring_view view;
+	uint64_t need = (uint64_t)ring_used(rings, ring, ask->mono) + ask->cost;
 	if (need <= ask->limit)
 		return ask->mono;
-	if (ask->cost > ask->limit)
+	if (ask->cost > ask->limit || !ring_view(rings, ring, &view))
 		return MONO_NEVER;
-	const struct ring_shape *shape = shape_of(plan, ring);
-	const struct ring_head *head = ring_head_of(rings, shape);
-	uint32_t now = bucket_now(shape, head, ask->mono);
-	for (uint32_t b = bucket_oldest(shape, now); b <= head->newest; b++) {
-		need -= ring_cell_get(shape, head, b);
+	const struct ring_shape *shape = view.shape;
+	uint32_t now = bucket_now(&view, ask->mono);
+	for (uint32_t b = bucket_oldest(shape, now); b <= view.head->newest; b++) {
+		need -= ring_cell_get(&view, b);
 		if (need <= ask->limit)
 			return (mono_t){.us = ((int64_t)b + shape->buckets + 1) * shape->bucket_us};
 	}
 	return MONO_NEVER;
 }
 
-bool ring_is_idle(const struct ring_shape *shape, const struct ring_head *head, mono_t mono)
+bool ring_is_idle(const struct ring_view *view, mono_t mono)
 {
-	return head->reserved == 0 && booked(shape, head, bucket_now(shape, head, mono)) == 0;
+	return view->head->reserved == 0 && booked(view, bucket_now(view, mono)) == 0;
+}
+
+uint32_t ring_cells_up(const struct ring_shape *shape, uint64_t units)
+{
+	uint64_t cells = units >> shape->shift;
+	cells += (cells << shape->shift) != units;
+	return cells > UINT32_MAX ? UINT32_MAX : (uint32_t)cells;
+}
+
+uint32_t ring_cells_down(const struct ring_shape *shape, uint64_t units)
+{
+	uint64_t cells = units >> shape->shift;
+	return cells > UINT32_MAX ? UINT32_MAX : (uint32_t)cells;
 }

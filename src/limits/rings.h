@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rings.h - how rings lie in an account's memory; private to limits.
+ * rings.h - how rings lie in an entry's memory; private to limits.
  *
- * One block an account: struct rings, then for each ring of the plan a struct ring_head and its
+ * One block an entry: struct rings, then for each ring of its layout a struct ring_head and its
  * cells. The bucket with number b lives in cell b % (buckets + 1); cells of buckets between the
  * newest and now are stale and are cleared when the ring advances.
  */
@@ -11,6 +11,16 @@
 
 #include "policyd/limits.h"
 
+/* Which rings, and where. Belongs to its plan. */
+struct ring_layout {
+	struct ring_layout *next;
+	struct limits_plan *plan;
+	uint64_t set;
+	bool is_wide;
+	uint32_t bytes;             /* of the whole block */
+	uint32_t offset[RINGS_MAX]; /* of its struct ring_head; RING_NONE: not there */
+};
+
 struct ring_head {
 	uint32_t newest; /* number of the newest bucket: monotonic time / bucket_us */
 	uint32_t reserved;
@@ -18,62 +28,31 @@ struct ring_head {
 };
 
 struct rings {
-	struct limits_plan *plan; /* referenced */
+	struct ring_layout *layout; /* whose plan is referenced */
 	uint8_t data[];
 };
 
-static inline const struct ring_head *ring_head_of(
-	const struct rings *rings, const struct ring_shape *shape)
-{
-	return (const struct ring_head *)(const void *)(rings->data + shape->offset);
-}
+/* A ring in memory: its head, and how to read it. */
+struct ring_view {
+	const struct ring_shape *shape;
+	struct ring_head *head;
+	uint8_t cell_bytes;
+};
+/* False: the rings are NULL, or do not have it. */
+bool ring_view(const struct rings *rings, uint32_t ring, struct ring_view *ret);
 
-static inline struct ring_head *ring_head_of_mutable(
-	struct rings *rings, const struct ring_shape *shape)
-{
-	return (struct ring_head *)(void *)(rings->data + shape->offset);
-}
-
-static inline uint32_t ring_cell_get(
-	const struct ring_shape *shape, const struct ring_head *head, uint32_t bucket)
-{
-	uint32_t at = bucket % (shape->buckets + 1);
-	uint16_t half;
-	uint32_t word;
-	switch (shape->cell_bytes) {
-	case 1:
-		return head->cell[at];
-	case 2:
-		memcpy(&half, head->cell + (size_t)at * 2, 2);
-		return half;
-	default:
-		memcpy(&word, head->cell + (size_t)at * 4, 4);
-		return word;
-	}
-}
-
+uint32_t ring_cell_get(const struct ring_view *view, uint32_t bucket);
 /* Saturates at the largest value of a cell. */
-static inline void ring_cell_set(
-	const struct ring_shape *shape, struct ring_head *head, uint32_t bucket, uint64_t value)
-{
-	uint32_t at = bucket % (shape->buckets + 1);
-	uint16_t half = value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
-	uint32_t word = value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
-	switch (shape->cell_bytes) {
-	case 1:
-		head->cell[at] = value > UINT8_MAX ? UINT8_MAX : (uint8_t)value;
-		break;
-	case 2:
-		memcpy(head->cell + (size_t)at * 2, &half, 2);
-		break;
-	default:
-		memcpy(head->cell + (size_t)at * 4, &word, 4);
-		break;
-	}
-}
+void ring_cell_set(const struct ring_view *view, uint32_t bucket, uint64_t value);
 
 uint32_t ring_bucket(const struct ring_shape *shape, mono_t mono);
 /* Nothing booked that still counts, and nothing reserved. */
-bool ring_is_idle(const struct ring_shape *shape, const struct ring_head *head, mono_t mono);
+bool ring_is_idle(const struct ring_view *view, mono_t mono);
+/* The oldest bucket that still counts when now is the current one. */
+uint32_t bucket_oldest(const struct ring_shape *shape, uint32_t now);
+uint32_t bucket_now(const struct ring_view *view, mono_t mono);
+
+/* The layout of a plan with that set; made when there is none yet. */
+struct ring_layout *layout_of(struct limits_plan *plan, uint64_t set, bool wide);
 
 #endif

@@ -34,6 +34,14 @@ static size_t put(char *buf, size_t at, struct span text)
 	return at + text.n;
 }
 
+static size_t put_code(char *buf, size_t at, uint16_t code)
+{
+	buf[at++] = (char)('0' + code / 100 % 10);
+	buf[at++] = (char)('0' + code / 10 % 10);
+	buf[at++] = (char)('0' + code % 10);
+	return at;
+}
+
 size_t reply_format(const struct verdict *verdict, char buf[REPLY_MAX])
 {
 	const struct action_row *row = &action_rows[verdict->action];
@@ -42,7 +50,11 @@ size_t reply_format(const struct verdict *verdict, char buf[REPLY_MAX])
 	if (verdict->action == ACTION_DUNNO || (row->argument && text.n == 0))
 		return put(buf, 0, SPAN(REPLY_DUNNO));
 	size_t at = put(buf, 0, SPAN("action="));
-	at = put(buf, at, span_of(row->word));
+	/* A bare code would be a PERMIT. */
+	if (verdict->code && text.n)
+		at = put_code(buf, at, verdict->code);
+	else
+		at = put(buf, at, span_of(row->word));
 	if (text.n)
 		buf[at++] = ' ';
 	for (size_t i = 0; i < text.n; i++)

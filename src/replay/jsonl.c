@@ -50,6 +50,8 @@ void jsonl_put_request(json_t *object, const struct request *request)
 void jsonl_put_verdict(json_t *object, const struct verdict *verdict)
 {
 	json_object_set_new(object, "action", json_string(action_rows[verdict->action].word));
+	if (verdict->code)
+		json_object_set_new(object, "code", json_integer(verdict->code));
 	json_object_set_new(object, "rule", json_string(verdict->rule));
 	json_object_set_new(object, "score", json_real(0.0));
 	json_object_set_new(object, "step", json_string("none"));
@@ -78,6 +80,21 @@ static int get_hex(struct span hex, struct jsonl_room *room, struct span *ret)
 		room->bytes[room->n++] = (char)(high << 4 | low);
 	}
 	*ret = span_make(start, hex.n / 2);
+	return 0;
+}
+
+int jsonl_get_text(const json_t *object, const char *key, struct jsonl_room *room, struct span *ret)
+{
+	char name[64];
+	size_t n = span_copy(span_of(key), name, sizeof(name) - 4);
+	memcpy(name + n, "#hex", 5);
+	const json_t *hex = json_object_get(object, name), *text = json_object_get(object, key);
+	if (hex)
+		return get_hex(
+			span_make(json_string_value(hex), json_string_length(hex)), room, ret);
+	if (text && !json_is_string(text))
+		return -EINVAL;
+	*ret = span_make(json_string_value(text), json_string_length(text));
 	return 0;
 }
 

@@ -80,6 +80,8 @@ static void put_start(struct recorder *r, const struct recorder_setup *setup)
 	if (snprintf(seed, sizeof(seed), "%016" PRIx64 "%016" PRIx64, setup->seed[0],
 		    setup->seed[1]) > 0)
 		json_object_set_new(line, "seed", json_string(seed));
+	if (setup->is_restored)
+		json_object_set_new(line, "restored", json_true());
 	put_line(r, line);
 }
 
@@ -169,6 +171,7 @@ void recorder_answered(struct recorder *r, engine_conn conn, const struct reques
 
 void recorder_event(struct recorder *r, const struct policy_event *event, struct now now)
 {
+	char rate[RATE_TEXT_SIZE];
 	if (!r)
 		return;
 	json_t *line = line_new(now, "command");
@@ -179,6 +182,10 @@ void recorder_event(struct recorder *r, const struct policy_event *event, struct
 	 */
 	if (event->until.us != WALL_NEVER.us)
 		json_object_set_new(line, "until", json_real((double)event->until.us / 1e6));
+	if (event->limit.n)
+		jsonl_put_text(line, "limit", event->limit);
+	if (event->kind == EVENT_OVERRIDE_SET)
+		json_object_set_new(line, "rate", json_string(rate_format(&event->rate, rate)));
 	put_line(r, line);
 }
 

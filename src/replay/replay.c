@@ -54,6 +54,27 @@ static void engine_make(struct replay *r, const uint64_t seed[2])
 		r->conn[i] = 0;
 }
 
+/* ---- a restart in a recording ---- */
+
+/*
+ * As the daemon does it: what outlives a process goes through blocks of records. After a crash it
+ * went on with older counters than these, which no recording knows.
+ */
+static void engine_restart(struct replay *r, const uint64_t seed[2])
+{
+	struct engine_save save = {0};
+	struct engine_save_input input = {
+		.boot_id = SPAN("replay"), .places = SIZE_MAX, .bytes = SIZE_MAX};
+	struct bytes block = {0};
+	while (engine_save_step(r->engine, &save, &input, r->now, &block) == SAVE_MORE)
+		;
+	engine_make(r, seed);
+	struct engine_load load = {.boot_id = SPAN("replay"), .now = r->now};
+	int loaded = engine_load_block(r->engine, &load, span_make(block.p, block.n));
+	assert(loaded == 0);
+	bytes_free(&block);
+}
+
 /* ---- connections of a recording ---- */
 
 static engine_conn *conn_slot(struct replay *r, const json_t *line)
@@ -71,26 +92,30 @@ static engine_conn *conn_slot(struct replay *r, const json_t *line)
 	return &r->conn[at];
 }
 
-static void on_open(struct replay *r, const json_t *line)
+static int on_open(struct replay *r, const json_t *line, struct errbuf *err)
 {
+	(void)err;
 	struct ip ip;
 	engine_conn *slot = conn_slot(r, line);
 	struct span peer = text_of(line, "peer");
 	if (!slot)
-		return;
+		return 0;
 	if (*slot)
 		engine_conn_close(r->engine, *slot, r->now);
 	bool has_peer = peer.n && ip_parse(peer, &ip) == 0;
 	*slot = engine_conn_open(r->engine, text_of(line, "listener"), has_peer ? &ip : NULL);
+	return 0;
 }
 
-static void on_close(struct replay *r, const json_t *line)
+static int on_close(struct replay *r, const json_t *line, struct errbuf *err)
 {
+	(void)err;
 	engine_conn *slot = conn_slot(r, line);
 	if (!slot || !*slot)
-		return;
+		return 0;
 	engine_conn_close(r->engine, *slot, r->now);
 	*slot = 0;
+	return 0;
 }
 
 /* ---- events ---- */
@@ -108,56 +133,80 @@ static int hex_word(const char *p, uint64_t *ret)
 }
 
 /* The recording's seed: hashes, and so references, come out as they did. */
-static void on_start(struct replay *r, const json_t *line)
+static int on_start(struct replay *r, const json_t *line, struct errbuf *err)
 {
+	(void)err;
 	uint64_t seed[2];
 	struct span text = text_of(line, "seed");
-	if (text.n == 32 && hex_word(text.p, &seed[0]) == 0 && hex_word(text.p + 16, &seed[1]) == 0)
+	if (text.n != 32 || hex_word(text.p, &seed[0]) != 0 || hex_word(text.p + 16, &seed[1]) != 0)
+		return 0;
+	if (json_is_true(json_object_get(line, "restored")))
+		engine_restart(r, seed);
+	else
 		engine_make(r, seed);
+	return 0;
 }
 
-/* What an operator did. key is the account's, as the engine knows it. */
-static void apply(struct replay *r, enum event_kind kind, struct span key, wall_t until)
+/* What an operator did. account is its key, as the engine knows it. */
+static void apply(struct replay *r, struct policy_event *event)
 {
-	struct policy_event event = {
-		.kind = kind,
-		.at = r->now.wall,
-		.account = key,
-		.until = until,
-		.reason = SPAN("replayed"),
-		.author = SPAN("replay"),
-	};
-	if (key.n && key.n <= ACCOUNT_KEY_MAX)
-		engine_apply(r->engine, &event, r->now);
+	event->at = r->now.wall;
+	event->reason = SPAN("replayed");
+	event->author = SPAN("replay");
+	engine_apply(r->engine, event, r->now);
 }
 
-static void on_command(struct replay *r, const json_t *line)
+/* What an override is about. 0 or -EINVAL. */
+static int override_read(struct replay *r, const json_t *line, struct policy_event *event)
 {
-	enum event_kind kind;
+	int got = jsonl_get_text(line, "limit", &r->room, &event->limit);
+	if (got == 0 && (event->limit.n == 0 || event->limit.n >= RULE_SIZE))
+		got = -EINVAL;
+	if (got == 0 && event->kind == EVENT_OVERRIDE_SET)
+		got = rate_parse(text_of(line, "rate"), &event->rate, NULL);
+	return got;
+}
+
+static int on_command(struct replay *r, const json_t *line, struct errbuf *err)
+{
+	struct policy_event event = {.until = WALL_NEVER};
 	const json_t *until = json_object_get(line, "until");
-	wall_t end = WALL_NEVER;
-	if (event_kind_of(text_of(line, "verb"), &kind) != 0)
-		return;
+	/* One that a newer policyd may have written. */
+	if (event_kind_of(text_of(line, "verb"), &event.kind) != 0)
+		return 0;
 	if (json_is_number(until) && json_number_value(until) < 9e9)
-		end.us = (int64_t)(json_number_value(until) * 1e6 + 0.5);
-	apply(r, kind, text_of(line, "account"), end);
+		event.until.us = (int64_t)(json_number_value(until) * 1e6 + 0.5);
+	r->room.n = 0;
+	int got = jsonl_get_text(line, "account", &r->room, &event.account);
+	bool is_override = event.kind == EVENT_OVERRIDE_SET || event.kind == EVENT_OVERRIDE_UNSET;
+	if (got == 0 &&
+		(kind_of_key(event.account) == ACCOUNT_KINDS || event.account.n > ACCOUNT_KEY_MAX))
+		got = -EINVAL;
+	if (got == 0 && is_override)
+		got = override_read(r, line, &event);
+	if (got == 0)
+		apply(r, &event);
+	else
+		err_set(err, "a command whose account, \"limit\" or \"rate\" is none");
+	return got;
 }
 
-/* Of an events file, which knows logins as people write them. */
-static void on_release(struct replay *r, const json_t *line)
+/* Of an events file, which knows logins as people write them, and much that is not for us. */
+static int on_release(struct replay *r, const json_t *line, struct errbuf *err)
 {
 	struct account_name name;
-	struct errbuf ignored;
 	struct span login = text_of(line, "sasl_username");
-	if (subject_parse(login, r->setup->config, &name, &ignored) == 0)
-		apply(r, EVENT_RELEASE, span_make(name.key, name.n), WALL_NEVER);
+	if (subject_parse(login, r->setup->config, &name, err) == 0)
+		apply(r, &(struct policy_event){
+				 .kind = EVENT_RELEASE, .account = account_name_key(&name)});
+	return 0;
 }
 
-static void on_event(struct replay *r, const json_t *line)
+static int on_event(struct replay *r, const json_t *line, struct errbuf *err)
 {
 	static const struct {
 		const char *event;
-		void (*run)(struct replay *r, const json_t *line);
+		int (*run)(struct replay *r, const json_t *line, struct errbuf *err);
 	} rows[] = {
 		{"start", on_start},
 		{"open", on_open},
@@ -169,8 +218,9 @@ static void on_event(struct replay *r, const json_t *line)
 	r->summary->events++;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (span_equal(event, span_of(rows[i].event)))
-			rows[i].run(r, line);
+			return rows[i].run(r, line, err);
 	}
+	return 0;
 }
 
 /* ---- requests ---- */
@@ -272,8 +322,10 @@ static int event_advance(struct replay *r, struct now *ret_at, struct errbuf *er
 static int events_until(struct replay *r, struct now until, struct now *at, struct errbuf *err)
 {
 	while (r->next_event && at->wall.us <= until.wall.us) {
+		struct errbuf bad;
 		r->now = *at;
-		on_event(r, r->next_event);
+		if (on_event(r, r->next_event, &bad) != 0)
+			note_bad(r, r->setup->events, input_number(r->events), bad.text);
 		int got = event_advance(r, at, err);
 		if (got < 0)
 			return got;
@@ -290,9 +342,9 @@ static void one_line(struct replay *r, const json_t *line, struct now now, uint6
 	r->summary->last = now.wall;
 	if (engine_next_due(r->engine).us <= now.mono.us)
 		engine_tick(r->engine, now);
-	if (json_object_get(line, "event"))
-		on_event(r, line);
-	else if (on_request(r, line, &err) != 0)
+	int got = json_object_get(line, "event") ? on_event(r, line, &err)
+						 : on_request(r, line, &err);
+	if (got != 0)
 		note_bad(r, r->setup->input, number, err.text);
 }
 

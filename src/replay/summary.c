@@ -13,8 +13,8 @@
 
 struct entry {
 	struct table_node node;
-	struct replay_account counts;                     /* without its name, which is the key */
-	uint8_t hit[(CONFIG_LIMITS_MAX * 2 + 1 + 7) / 8]; /* by which rules, as in the summary */
+	struct replay_account counts;            /* without its name, which is the key */
+	uint8_t hit[(REPLAY_RULES_MAX + 7) / 8]; /* by which rules, as in the summary */
 };
 
 struct tally {
@@ -34,6 +34,7 @@ struct tally *tally_new(struct replay_summary *summary)
 	return t;
 }
 
+/* REPLAY_RULES_MAX: there are more rules than a configuration can have. */
 static size_t rule_of(struct replay_summary *summary, const struct decision *d)
 {
 	size_t i = 0;
@@ -42,6 +43,8 @@ static size_t rule_of(struct replay_summary *summary, const struct decision *d)
 			strcmp(summary->rule[i].name, d->rule) == 0)
 			return i;
 	}
+	if (i == REPLAY_RULES_MAX)
+		return i;
 	span_copy(span_of(d->rule), summary->rule[i].name, sizeof(summary->rule[i].name));
 	summary->rule[i].observed = d->observed;
 	summary->rules++;
@@ -61,6 +64,8 @@ void tally_decision(struct tally *t, const struct decision *d)
 		entry->counts.held++;
 	else
 		entry->counts.refused++;
+	if (rule == REPLAY_RULES_MAX)
+		return;
 	t->summary->rule[rule].requests++;
 	if (!(entry->hit[rule / 8] & (1u << rule % 8))) {
 		entry->hit[rule / 8] = (uint8_t)(entry->hit[rule / 8] | 1u << rule % 8);

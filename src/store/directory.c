@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 /*
- * Kept for suspensions when decisions would fill the disk: a group's worth of pages with room to
- * spare. Small enough that a directory of 1 MiB still works.
+ * Kept for suspensions when decisions or a snapshot would fill the disk: a group's worth of pages
+ * with room to spare. Small enough that a directory of 1 MiB still works.
  */
 #define RESERVE_BYTES (UINT64_C(384) * 1024)
 
@@ -89,18 +89,6 @@ static int lock(struct directory *d, const char *path, struct errbuf *err)
 	return -EBUSY;
 }
 
-/* SQLite gives its other files the permissions of this one, whatever the umask is. */
-static int make_database(const struct directory *d, const char *path, struct errbuf *err)
-{
-	int fd = openat(
-		d->fd, "policyd.db", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-
-	if (fd < 0)
-		return complain(path, "cannot open policyd.db", err);
-	close(fd);
-	return 0;
-}
-
 int directory_open(struct directory *ret, const char *path, struct errbuf *err)
 {
 	int r;
@@ -113,9 +101,19 @@ int directory_open(struct directory *ret, const char *path, struct errbuf *err)
 	r = judge(ret->fd, path, err);
 	if (r == 0)
 		r = lock(ret, path, err);
-	if (r == 0)
-		r = make_database(ret, path, err);
 	return r;
+}
+
+/* SQLite gives its other files the permissions of this one, whatever the umask is. */
+int directory_make_database(const struct directory *d, const char *path, struct errbuf *err)
+{
+	int fd = openat(
+		d->fd, "policyd.db", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+
+	if (fd < 0)
+		return complain(path, "cannot make policyd.db", err);
+	close(fd);
+	return 0;
 }
 
 void directory_close(struct directory *d)
@@ -134,9 +132,13 @@ bool directory_is_small(const struct directory *d)
 	return fstatvfs(d->fd, &fs) == 0 && (uint64_t)fs.f_blocks * fs.f_frsize < SMALL_BYTES;
 }
 
-bool directory_is_short_of_room(const struct directory *d)
+uint64_t directory_room(int fd)
 {
 	struct statvfs fs;
+	uint64_t free_bytes;
 
-	return fstatvfs(d->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < RESERVE_BYTES;
+	if (fstatvfs(fd, &fs) != 0)
+		return UINT64_MAX;
+	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return free_bytes > RESERVE_BYTES ? free_bytes - RESERVE_BYTES : 0;
 }

@@ -4,6 +4,7 @@
 #define POLICYD_STORE_DIRECTORY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "policyd/err.h"
 
@@ -16,19 +17,22 @@ struct directory {
 
 /*
  * Makes the directory when only its last component is missing, refuses one that others could write
- * to, and locks it. Makes an empty policyd.db (0600) when there is none. 0; -EBUSY: another process
- * holds the lock; -EPERM: others could write there; other negatives as open(2) gives them. On
- * failure *ret may be half open: directory_close().
+ * to, and locks it. 0; -EBUSY: another process holds the lock; -EPERM: others could write there;
+ * other negatives as open(2) gives them. On failure *ret may be half open: directory_close().
  */
 MUST_CHECK int directory_open(struct directory *ret, const char *path, struct errbuf *err);
 void directory_close(struct directory *d);
+/* Makes an empty policyd.db (0600) when there is none. 0, or as open(2). */
+MUST_CHECK int directory_make_database(
+	const struct directory *d, const char *path, struct errbuf *err);
 
 /* True when the whole file system is so small that the files in it should be kept small. */
 bool directory_is_small(const struct directory *d);
 /*
- * True when the file system has so little room left that it should be kept for what must be
+ * How many bytes may be written there for what is not vital: what is free beyond what is kept for
+ * suspensions; UINT64_MAX when the file system does not tell. 0: keep it all for what must be
  * written.
  */
-bool directory_is_short_of_room(const struct directory *d);
+uint64_t directory_room(int fd);
 
 #endif

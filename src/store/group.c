@@ -10,9 +10,13 @@
  */
 #include "store_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "policyd/mem.h"
+
+/* Left for the counters' file by decisions, which would take all there is; beside the reserve. */
+#define SNAPSHOT_ROOM (UINT64_C(160) * 1024)
 
 #define EXPIRE_EVERY 500 /* rows written; a look forgets up to 2000, so it gains on any flood */
 
@@ -28,11 +32,24 @@ static void chain_empty(struct job_chain *chain)
 	*chain = (struct job_chain){.end = &chain->first};
 }
 
-static void job_settle(struct store_job *job, int result, const struct errbuf *err)
+static void job_settle(
+	const struct store *s, struct store_job *job, int result, const struct errbuf *err)
 {
+	struct errbuf more = *err;
+
 	free(job->error);
+	job->error = NULL;
 	job->result = result;
-	job->error = result == 0 ? NULL : xstrdup(err->text);
+	if (result == 0)
+		return;
+	if (result == -EBADMSG) {
+		store_mark_damaged(s);
+		err_set(&more,
+			"%.300s; what is in force stays so. Restart policyd: it keeps the file"
+			" aside and makes a new one",
+			err->text);
+	}
+	job->error = xstrdup(more.text);
 }
 
 /* Some errors end the transaction by themselves (https://www.sqlite.org/lang_transaction.html). */
@@ -81,17 +98,19 @@ static int run_guarded(struct store *s, struct store_job *job, struct errbuf *er
 static void run_in_group(struct store *s, struct store_job *job)
 {
 	struct store_group *g = &s->group;
-	struct errbuf err;
+	struct errbuf err = {{0}};
 	int r;
 
 	if (!g->is_begun) {
 		g->is_begun = true;
-		g->result = sql_run(&s->sql, SQL_BEGIN, &g->why);
+		g->result = rescue_check(s, job->kind->is_vital, &g->why);
+		if (g->result == 0)
+			g->result = sql_run(&s->sql, SQL_BEGIN, &g->why);
 	}
 	if (g->result != 0)
 		return;
 	r = run_guarded(s, job, &err);
-	job_settle(job, r, &err);
+	job_settle(s, job, r, &err);
 	if (r != 0 && (job->kind->is_vital || !is_in_transaction(s))) {
 		g->result = r;
 		g->why = err;
@@ -100,9 +119,11 @@ static void run_in_group(struct store *s, struct store_job *job)
 
 static void run_alone(struct store *s, struct store_job *job)
 {
-	struct errbuf err;
-	int r = sql_run(&s->sql, SQL_BEGIN, &err);
+	struct errbuf err = {{0}};
+	int r = rescue_check(s, true, &err);
 
+	if (r == 0)
+		r = sql_run(&s->sql, SQL_BEGIN, &err);
 	if (r == 0) {
 		r = job->kind->run(s, job, &err);
 		if (r == 0)
@@ -110,7 +131,7 @@ static void run_alone(struct store *s, struct store_job *job)
 		else
 			undo(s);
 	}
-	job_settle(job, r, &err);
+	job_settle(s, job, r, &err);
 }
 
 static void settle_writes(struct store *s)
@@ -126,17 +147,17 @@ static void settle_writes(struct store *s)
 		if (job->kind->is_vital)
 			run_alone(s, job);
 		else
-			job_settle(job, g->result, &g->why);
+			job_settle(s, job, g->result, &g->why);
 	}
 }
 
 static void run_reads(struct store *s)
 {
 	for (struct store_job *job = s->group.reads.first; job; job = job->next) {
-		struct errbuf err;
+		struct errbuf err = {{0}};
 		int r = job->kind->run(s, job, &err);
 
-		job_settle(job, r, &err);
+		job_settle(s, job, r, &err);
 	}
 }
 
@@ -157,6 +178,10 @@ int group_expire(struct store *s, struct errbuf *err)
 		r = sql_run(sql, SQL_STANDING_EXPIRE, err);
 	}
 	if (r == 0) {
+		sql_bind_int(sql, SQL_OVERRIDE_EXPIRE, 1, audit_end);
+		r = sql_run(sql, SQL_OVERRIDE_EXPIRE, err);
+	}
+	if (r == 0) {
 		sql_bind_int(sql, SQL_EVENT_EXPIRE, 1, audit_end);
 		r = sql_run(sql, SQL_EVENT_EXPIRE, err);
 	}
@@ -174,8 +199,9 @@ void group_begin(void *store)
 	chain_empty(&g->writes);
 	chain_empty(&g->reads);
 	g->is_begun = false;
+	g->is_rescue_tried = false;
 	g->result = 0;
-	g->is_short_of_room = directory_is_short_of_room(&s->directory);
+	g->is_short_of_room = directory_room(s->directory.fd) < SNAPSHOT_ROOM;
 }
 
 void group_run(void *store, struct writer_job *base)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What is read: suspensions at start, rows for people later. Who may see them is not asked here. */
+/* What is read: what holds at start, rows for people later. Who may see them is not asked here. */
 #include "store_private.h"
 
 #include <assert.h>
@@ -20,6 +20,7 @@ static const struct column why_columns[] = {
 	{"at",        COLUMN_TIME},
 	{"account",   COLUMN_BYTES},
 	{"action",    COLUMN_BYTES},
+	{"code",      COLUMN_INT},
 	{"observed",  COLUMN_BOOL},
 	{"rule",      COLUMN_BYTES},
 	{"used",      COLUMN_INT},
@@ -40,6 +41,8 @@ static const struct column audit_columns[] = {
 	{"at",      COLUMN_TIME},
 	{"event",   COLUMN_BYTES},
 	{"account", COLUMN_BYTES},
+	{"limit",   COLUMN_BYTES},
+	{"rate",    COLUMN_BYTES},
 	{"until",   COLUMN_TIME},
 	{"author",  COLUMN_BYTES},
 	{"reason",  COLUMN_BYTES},
@@ -136,25 +139,51 @@ int audit_run(struct store *s, struct store_job *base, struct errbuf *err)
 	return read_rows(&s->sql, &audit_shape, &job->rows, err);
 }
 
-int store_load(struct store *s, wall_t wall,
-	void (*each)(void *ctx, const struct policy_event *event), void *ctx, struct errbuf *err)
+struct loader {
+	const struct sql *sql;
+	store_load_each *each;
+	void *ctx;
+};
+
+/* The three statements that are read here have the same columns. */
+static int load_rows(const struct loader *loader, enum sql_statement statement,
+	enum event_kind kind, wall_t bound, struct errbuf *err)
 {
-	const struct sql *sql = &s->sql;
+	const struct sql *sql = loader->sql;
+	int r;
+
+	sql_bind_int(sql, statement, 1, bound.us);
+	while ((r = sql_row(sql, statement, err)) == SQL_ROW) {
+		loader->each(loader->ctx,
+			&(struct policy_event){
+				.kind = kind,
+				.id = sql_column_int(sql, statement, 0),
+				.at = {.us = sql_column_int(sql, statement, 1)},
+				.account = sql_column_bytes(sql, statement, 2),
+				.until = {.us = sql_column_int(sql, statement, 3)},
+				.reason = sql_column_bytes(sql, statement, 4),
+				.author = sql_column_bytes(sql, statement, 5),
+				.limit = sql_column_bytes(sql, statement, 6),
+				.rate = {.n = (uint64_t)sql_column_int(sql, statement, 7),
+					.window_us = sql_column_int(sql, statement, 8),
+					.is_size = sql_column_int(sql, statement, 9) != 0},
+			});
+	}
+	return r;
+}
+
+int store_load(struct store *s, const struct store_load_query *query, store_load_each *each,
+	void *ctx, struct errbuf *err)
+{
+	const struct loader loader = {.sql = &s->sql, .each = each, .ctx = ctx};
 	int r;
 
 	/* The connection is the writer thread's as soon as there is a job. */
 	assert(s->pending == 0);
-	sql_bind_int(sql, SQL_STANDING_LIST, 1, wall.us);
-	while ((r = sql_row(sql, SQL_STANDING_LIST, err)) == SQL_ROW) {
-		each(ctx, &(struct policy_event){
-				  .kind = EVENT_SUSPEND,
-				  .id = sql_column_int(sql, SQL_STANDING_LIST, 0),
-				  .at = {.us = sql_column_int(sql, SQL_STANDING_LIST, 1)},
-				  .account = sql_column_bytes(sql, SQL_STANDING_LIST, 2),
-				  .until = {.us = sql_column_int(sql, SQL_STANDING_LIST, 3)},
-				  .reason = sql_column_bytes(sql, SQL_STANDING_LIST, 4),
-				  .author = sql_column_bytes(sql, SQL_STANDING_LIST, 5),
-			  });
-	}
+	r = load_rows(&loader, SQL_STANDING_LIST, EVENT_SUSPEND, query->wall, err);
+	if (r == 0)
+		r = load_rows(&loader, SQL_OVERRIDE_LIST, EVENT_OVERRIDE_SET, query->wall, err);
+	if (r == 0)
+		r = load_rows(&loader, SQL_RESET_LIST, EVENT_RESET, query->resets_since, err);
 	return r;
 }

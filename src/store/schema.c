@@ -66,6 +66,32 @@ static const char *const migrations[] = {
 	" recipient BLOB NOT NULL"
 	") STRICT;"
 	"CREATE INDEX decision_by_reference ON decision (reference);",
+
+	/* Overrides; limit is a word of SQL. */
+	"ALTER TABLE event ADD COLUMN limit_name BLOB;"
+	"ALTER TABLE event ADD COLUMN rate TEXT;"
+	/* rate_n is struct rate's, -1 for unlimited. */
+	"CREATE TABLE override ("
+	" account BLOB NOT NULL,"
+	" limit_name BLOB NOT NULL,"
+	" rate_n INTEGER NOT NULL,"
+	" window_us INTEGER NOT NULL,"
+	" is_size INTEGER NOT NULL,"
+	" event INTEGER NOT NULL REFERENCES event (id),"
+	" at_us INTEGER NOT NULL,"
+	" until_us INTEGER NOT NULL,"
+	" reason BLOB NOT NULL,"
+	" author BLOB NOT NULL,"
+	" PRIMARY KEY (account, limit_name)"
+	") STRICT;"
+	"CREATE INDEX override_by_event ON override (event);"
+	/* The code that was said in place of the action's word. */
+	"ALTER TABLE decision ADD COLUMN code INTEGER;"
+	/* What policyd knows about its state as a whole. */
+	"CREATE TABLE meta ("
+	" key TEXT NOT NULL PRIMARY KEY,"
+	" value TEXT NOT NULL"
+	") STRICT;",
 };
 /* clang-format on */
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -125,6 +151,13 @@ static int identify(const struct sql *sql, int *ret_version, struct errbuf *err)
 	return 0;
 }
 
+static int define(const struct sql *sql, const char *text, struct errbuf *err)
+{
+	int code = sqlite3_exec(sql->db, text, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : sql_failure_of_schema(sql, code, err);
+}
+
 /* One step, whole or not at all. */
 static int migrate(const struct sql *sql, int version, struct errbuf *err)
 {
@@ -136,7 +169,7 @@ static int migrate(const struct sql *sql, int version, struct errbuf *err)
 		version + 1);
 	r = sql_text(sql, "BEGIN IMMEDIATE", err);
 	if (r == 0)
-		r = sql_text(sql, migrations[version], err);
+		r = define(sql, migrations[version], err);
 	if (r == 0)
 		r = sql_text(sql, numbers, err);
 	if (r != 0 && !sqlite3_get_autocommit(sql->db)) {

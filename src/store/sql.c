@@ -26,20 +26,38 @@ static const char *const statement_text[SQL_STATEMENTS] = {
 	[SQL_SAVEPOINT_RELEASE] = "RELEASE job",
 	[SQL_SAVEPOINT_ROLLBACK] = "ROLLBACK TO job",
 	[SQL_EVENT_INSERT] =
-		"INSERT INTO event (at_us, kind, account, until_us, reason, author)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+		"INSERT INTO event (at_us, kind, account, until_us, reason, author, limit_name, rate)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[SQL_STANDING_PUT] =
 		"INSERT OR REPLACE INTO standing (account, event, at_us, until_us, reason, author)"
 		" SELECT account, id, at_us, until_us, reason, author FROM event WHERE id = ?1",
 	[SQL_STANDING_DROP] =
 		"DELETE FROM standing WHERE account = (SELECT account FROM event WHERE id = ?1)",
+	[SQL_OVERRIDE_PUT] =
+		"INSERT OR REPLACE INTO override (account, limit_name, rate_n, window_us, is_size,"
+		" event, at_us, until_us, reason, author)"
+		" SELECT account, limit_name, ?2, ?3, ?4, id, at_us, until_us, reason, author"
+		" FROM event WHERE id = ?1",
+	[SQL_OVERRIDE_DROP] =
+		"DELETE FROM override WHERE (account, limit_name) ="
+		" (SELECT account, limit_name FROM event WHERE id = ?1)",
+	/* These three have the same columns. */
 	[SQL_STANDING_LIST] =
-		"SELECT event, at_us, account, until_us, reason, author FROM standing"
-		" WHERE until_us > ?1",
+		"SELECT event, at_us, account, until_us, reason, author, x'', 0, 0, 0"
+		" FROM standing WHERE until_us > ?1",
+	[SQL_OVERRIDE_LIST] =
+		"SELECT event, at_us, account, until_us, reason, author, limit_name, rate_n,"
+		" window_us, is_size FROM override WHERE until_us > ?1",
+	[SQL_RESET_LIST] =
+		"SELECT id, at_us, account, 0, reason, author, coalesce(limit_name, x''), 0, 0, 0"
+		" FROM event WHERE at_us >= ?1 AND kind = 'reset' ORDER BY id",
+	[SQL_META_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_DECISION_INSERT] =
 		"INSERT INTO decision (at_us, reference, stage, action, observed, used, room,"
-		" room_at_us, rule, text, account, instance, queue_id, client, sender, recipient)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+		" room_at_us, code, rule, text, account, instance, queue_id, client, sender,"
+		" recipient) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+		" ?15, ?16, ?17)",
 	[SQL_DECISION_DROP_OLDEST] =
 		"DELETE FROM decision WHERE id = (SELECT min(id) FROM decision)",
 	/* Ids have no gaps but at the old end, so they count the rows; count(*) reads all. */
@@ -50,21 +68,27 @@ static const char *const statement_text[SQL_STATEMENTS] = {
 	[SQL_STANDING_EXPIRE] =
 		"DELETE FROM standing WHERE account IN"
 		" (SELECT account FROM standing WHERE until_us < ?1 LIMIT " EXPIRE_ROWS ")",
+	[SQL_OVERRIDE_EXPIRE] =
+		"DELETE FROM override WHERE (account, limit_name) IN"
+		" (SELECT account, limit_name FROM override WHERE until_us < ?1"
+		" LIMIT " EXPIRE_ROWS ")",
 	[SQL_EVENT_EXPIRE] =
 		"DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at_us < ?1"
-		" AND id NOT IN (SELECT event FROM standing) ORDER BY at_us LIMIT " EXPIRE_ROWS ")",
+		" AND id NOT IN (SELECT event FROM standing)"
+		" AND id NOT IN (SELECT event FROM override) ORDER BY at_us LIMIT " EXPIRE_ROWS ")",
 	[SQL_NEWEST] =
 		"SELECT max(coalesce((SELECT at_us FROM event ORDER BY id DESC LIMIT 1), 0),"
 		" coalesce((SELECT at_us FROM decision ORDER BY id DESC LIMIT 1), 0))",
 	[SQL_WHY] =
-		"SELECT at_us, account, action, observed, rule, used, room, room_at_us, stage,"
+		"SELECT at_us, account, action, code, observed, rule, used, room, room_at_us, stage,"
 		" sender, recipient, client, instance, queue_id, text, reference FROM decision"
 		" WHERE id IN (SELECT id FROM decision WHERE reference = ?1"
 		" ORDER BY id DESC LIMIT ?2)"
 		" ORDER BY id",
 	/* Without an account it goes back from the newest, with one along its index. */
 	[SQL_AUDIT] =
-		"SELECT id, at_us, kind, account, until_us, author, reason FROM event WHERE id IN"
+		"SELECT id, at_us, kind, account, limit_name, rate, until_us, author, reason"
+		" FROM event WHERE id IN"
 		" (SELECT id FROM event WHERE ?1 IS NULL AND at_us >= ?2"
 		" UNION ALL SELECT id FROM event WHERE account = ?1 AND at_us >= ?2"
 		" ORDER BY id DESC LIMIT ?3) ORDER BY id",
@@ -75,36 +99,68 @@ static const struct code_row {
 	int error;
 	const char *text; /* NULL: SQLite's own */
 } code_rows[] = {
-	{SQLITE_FULL,     ENOSPC, "disk full"},
-	{SQLITE_READONLY, EROFS,  NULL},
-	{SQLITE_BUSY,     EAGAIN, "in use by another program"},
-	{SQLITE_LOCKED,   EAGAIN, NULL},
-	{SQLITE_NOMEM,    ENOMEM, NULL},
-	{SQLITE_PERM,     EACCES, NULL},
-	{SQLITE_AUTH,     EACCES, NULL},
-	{SQLITE_CANTOPEN, EACCES, NULL},
-	{SQLITE_NOTADB,   EPROTO, "no database; move it away, and policyd makes a new one"},
-	{SQLITE_CORRUPT,  EPROTO, "damaged; restore it from a backup, or move it away"},
+	{SQLITE_FULL,     ENOSPC,  "disk full"},
+	{SQLITE_READONLY, EROFS,   NULL},
+	{SQLITE_BUSY,     EAGAIN,  "in use by another program"},
+	{SQLITE_LOCKED,   EAGAIN,  NULL},
+	{SQLITE_NOMEM,    ENOMEM,  NULL},
+	{SQLITE_PERM,     EACCES,  NULL},
+	{SQLITE_AUTH,     EACCES,  NULL},
+	{SQLITE_CANTOPEN, EACCES,  NULL},
+	{SQLITE_NOTADB,   EBADMSG, "damaged"},
+	{SQLITE_CORRUPT,  EBADMSG, "damaged"},
 };
 /* clang-format on */
+
+/* What else is known: of the disk its own word, of a damaged file what was seen. */
+static const char *detail_of(const struct sql *sql, int code)
+{
+	int error = errno;
+
+	/* What fails at a commit SQLite does not note. */
+	if (sqlite3_system_errno(sql->db) != 0)
+		error = sqlite3_system_errno(sql->db);
+	switch (code & 0xff) {
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return error != 0 ? strerror(error) : NULL;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return sqlite3_errmsg(sql->db);
+	default:
+		return NULL;
+	}
+}
 
 int sql_failure(const struct sql *sql, int code, struct errbuf *err)
 {
 	struct code_row found = {.error = EIO};
+	const char *detail;
 
 	for (size_t i = 0; i < sizeof(code_rows) / sizeof(code_rows[0]); i++) {
 		/* The low byte is the kind, what is above tells details. */
 		if (code_rows[i].code == (code & 0xff))
 			found = code_rows[i];
 	}
-	err_set(err, "%s: %s", sql->path, found.text ? found.text : sqlite3_errmsg(sql->db));
+	if (!found.text)
+		found.text = sqlite3_errmsg(sql->db);
+	detail = detail_of(sql, code);
+	err_set(err, "%s: %s%s%s%s", sql->path, found.text, detail ? " (" : "",
+		detail ? detail : "", detail ? ")" : "");
 	return -found.error;
+}
+
+int sql_failure_of_schema(const struct sql *sql, int code, struct errbuf *err)
+{
+	return sql_failure(sql, code == SQLITE_ERROR ? SQLITE_CORRUPT : code, err);
 }
 
 int sql_text(const struct sql *sql, const char *text, struct errbuf *err)
 {
-	int code = sqlite3_exec(sql->db, text, NULL, NULL, NULL);
+	int code;
 
+	errno = 0;
+	code = sqlite3_exec(sql->db, text, NULL, NULL, NULL);
 	return code == SQLITE_OK ? 0 : sql_failure(sql, code, err);
 }
 
@@ -115,7 +171,7 @@ static int prepare_all(struct sql *sql, struct errbuf *err)
 			SQLITE_PREPARE_PERSISTENT, &sql->statement[i], NULL);
 
 		if (code != SQLITE_OK)
-			return sql_failure(sql, code, err);
+			return sql_failure_of_schema(sql, code, err);
 	}
 	return 0;
 }
@@ -178,9 +234,10 @@ void sql_bind_bytes(const struct sql *sql, enum sql_statement s, int index, stru
 
 int sql_row(const struct sql *sql, enum sql_statement s, struct errbuf *err)
 {
-	int code = sqlite3_step(sql->statement[s]);
-	int r = SQL_END;
+	int code, r = SQL_END;
 
+	errno = 0;
+	code = sqlite3_step(sql->statement[s]);
 	if (code == SQLITE_ROW)
 		return SQL_ROW;
 	if (code != SQLITE_DONE)

@@ -26,10 +26,17 @@ enum sql_statement {
 	SQL_STANDING_PUT,
 	SQL_STANDING_DROP,
 	SQL_STANDING_LIST,
+	SQL_OVERRIDE_PUT,
+	SQL_OVERRIDE_DROP,
+	SQL_OVERRIDE_LIST,
+	SQL_RESET_LIST,
+	SQL_META_PUT,
+	SQL_META_GET,
 	SQL_DECISION_INSERT,
 	SQL_DECISION_DROP_OLDEST,
 	SQL_DECISION_EXPIRE,
 	SQL_STANDING_EXPIRE,
+	SQL_OVERRIDE_EXPIRE,
 	SQL_EVENT_EXPIRE,
 	SQL_NEWEST,
 	SQL_WHY,
@@ -44,15 +51,20 @@ struct sql {
 };
 
 /*
- * Opens the file, brings it to our schema (schema.c) and prepares. Half-built on failure:
- * sql_close().
+ * Opens the file, brings it to our schema (schema.c) and prepares. -EBADMSG: the file is damaged;
+ * -EPROTO: it is not ours. Half-built on failure: sql_close().
  */
 MUST_CHECK int sql_open(struct sql *sql, const char *path, struct errbuf *err);
 /* Zero is fine. */
 void sql_close(struct sql *sql);
 
-/* The errno value of a result code, negative; err says it for people. */
+/* The errno value of a result code, negative (-EBADMSG: damaged); err says it for people. */
 MUST_CHECK int sql_failure(const struct sql *sql, int code, struct errbuf *err);
+/*
+ * The same where the tables of the file meet our statements for the first time: those have no
+ * mistakes, so a general error says that the tables are not what the file promised.
+ */
+MUST_CHECK int sql_failure_of_schema(const struct sql *sql, int code, struct errbuf *err);
 /* One or several statements as text, results ignored. 0 or negative. */
 MUST_CHECK int sql_text(const struct sql *sql, const char *text, struct errbuf *err);
 

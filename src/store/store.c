@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The store's calls, on the loop thread: opening, making jobs, telling what became of them. Nothing
- * here waits for the disk but open, load and free; transactions are group.c's.
+ * The store's calls, on the loop thread: making jobs, telling what became of them. Nothing here
+ * waits for the disk; opening is open.c's, transactions are group.c's.
  */
 #include "store_private.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "policyd/mem.h"
 #include "policyd/metric.h"
 
-#define PLACES 4096 /* jobs at a time: some 3 MB of decisions at worst */
-/* Of them for events and reads, which a flood of decisions must not starve. */
+/* Of STORE_PLACES for events and reads, which a flood of decisions must not starve. */
 #define PLACES_RESERVED 64
 #define AUDIT_ROWS      10000
 
@@ -38,9 +36,20 @@ static void read_tell(struct store_job *base)
 	job->done(job->ctx, job->rows, base->error);
 }
 
+/* Tried again with the next snapshot when it failed. */
+static void note_tell(struct store_job *job)
+{
+	struct store *s = job->base.ctx;
+
+	s->is_noting_snapshot = false;
+	if (job->result == 0)
+		s->had_snapshot = true;
+}
+
 static const struct store_job_kind event_kind = {
 	.run = event_run, .tell = event_tell, .is_vital = true};
 static const struct store_job_kind decision_kind = {.run = decision_run, .tell = decision_tell};
+static const struct store_job_kind note_kind = {.run = note_run, .tell = note_tell};
 static const struct store_job_kind why_kind = {.run = why_run, .tell = read_tell, .is_read = true};
 static const struct store_job_kind audit_kind = {
 	.run = audit_run, .tell = read_tell, .is_read = true};
@@ -79,75 +88,6 @@ static int submit(struct store *s, struct store_job *job, const struct store_job
 	return 0;
 }
 
-/*
- * How long the write-ahead log may get before it is worked into the database (in pages of 4 KiB),
- * and what is left of it afterwards: long is fast, but a state directory may be as small as 1 MiB.
- */
-/* clang-format off */
-static const char log_short[] =
-	"PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 262144";
-static const char log_long[] =
-	"PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 8388608";
-/* clang-format on */
-
-static int start(struct store *s, struct errbuf *err)
-{
-	int r = sql_text(&s->sql, directory_is_small(&s->directory) ? log_short : log_long, err);
-
-	if (r == 0)
-		r = sql_row(&s->sql, SQL_NEWEST, err);
-	if (r < 0)
-		return r;
-	s->group.newest.us = sql_column_int(&s->sql, SQL_NEWEST, 0);
-	sql_reset(&s->sql, SQL_NEWEST);
-	/* A disk that is full must not keep policyd from starting: the next look tries again. */
-	r = group_expire(s, err);
-	if (r != 0 && r != -ENOSPC)
-		return r;
-	s->writer =
-		writer_new(&(struct writer_group){.begin = group_begin, .end = group_end, .ctx = s},
-			PLACES, err);
-	return s->writer ? 0 : -ENOMEM;
-}
-
-int store_open(const struct store_setup *setup, struct store **ret, struct errbuf *err)
-{
-	struct store *s = xcalloc(1, sizeof(*s));
-	char path[4096];
-	int n = snprintf(path, sizeof(path), "%s/policyd.db", setup->directory);
-	int r = n > 0 && (size_t)n < sizeof(path) ? 0 : -ENAMETOOLONG;
-
-	/* jansson chooses its hash seed at first use, which must not be in two threads at once. */
-	json_object_seed(0);
-	s->directory = DIRECTORY_CLOSED;
-	store_configure(s, setup);
-	if (r != 0)
-		err_set(err, "%.40s...: the name of the state directory is too long",
-			setup->directory);
-	if (r == 0)
-		r = directory_open(&s->directory, setup->directory, err);
-	if (r == 0)
-		r = sql_open(&s->sql, path, err);
-	if (r == 0)
-		r = start(s, err);
-	if (r != 0) {
-		store_free(s);
-		return r;
-	}
-	*ret = s;
-	return 0;
-}
-
-void store_free(struct store *s)
-{
-	if (!s)
-		return;
-	writer_free(s->writer);
-	sql_close(&s->sql);
-	directory_close(&s->directory);
-	free(s);
-}
-
 void store_configure(struct store *s, const struct store_setup *setup)
 {
 	s->keep_decisions_us = setup->keep_decisions_us;
@@ -158,6 +98,11 @@ void store_configure(struct store *s, const struct store_setup *setup)
 int store_fd(const struct store *s)
 {
 	return writer_fd(s->writer);
+}
+
+size_t store_pending(const struct store *s)
+{
+	return s->pending;
 }
 
 void store_collect(struct store *s)
@@ -184,14 +129,16 @@ int store_event(
 	char *at;
 
 	if (event->account.n > EVENT_ACCOUNT_MAX || event->reason.n > EVENT_REASON_MAX ||
-		event->author.n > EVENT_AUTHOR_MAX)
+		event->author.n > EVENT_AUTHOR_MAX || event->limit.n >= RULE_SIZE)
 		return -EINVAL;
-	job = xcalloc(1, sizeof(*job) + event->account.n + event->reason.n + event->author.n);
+	job = xcalloc(1, sizeof(*job) + event->account.n + event->reason.n + event->author.n +
+				 event->limit.n);
 	at = job->bytes;
 	job->event = *event;
 	job->event.account = keep(event->account, &at);
 	job->event.reason = keep(event->reason, &at);
 	job->event.author = keep(event->author, &at);
+	job->event.limit = keep(event->limit, &at);
 	job->done = done;
 	job->ctx = ctx;
 	return submit(s, &job->base, &event_kind);
@@ -218,6 +165,7 @@ static struct decision_job *decision_job_new(const struct decision *decision)
 	job->room_at = decision->room_at;
 	job->stage = decision->stage;
 	job->action = decision->action;
+	job->code = decision->code;
 	job->observed = decision->observed;
 	job->used = decision->used;
 	job->limit = decision->limit;
@@ -231,7 +179,7 @@ static struct decision_job *decision_job_new(const struct decision *decision)
 
 void store_decision(struct store *s, const struct decision *decision)
 {
-	bool has_place = s->pending < PLACES - PLACES_RESERVED;
+	bool has_place = s->pending < STORE_PLACES - PLACES_RESERVED;
 
 	if (!has_place || submit(s, &decision_job_new(decision)->base, &decision_kind) != 0)
 		metric_add(METRIC_STORE_DROPPED, 1);
@@ -267,4 +215,33 @@ bool store_is_failing(const struct store *s, const char **ret_error)
 	if (s->is_failing && ret_error)
 		*ret_error = s->failure.text;
 	return s->is_failing;
+}
+
+void store_note_snapshot(struct store *s)
+{
+	if (!s->had_snapshot && !s->is_noting_snapshot)
+		s->is_noting_snapshot =
+			submit(s, xcalloc(1, sizeof(struct store_job)), &note_kind) == 0;
+}
+
+bool store_had_snapshot(const struct store *s)
+{
+	return s->had_snapshot;
+}
+
+bool store_was_lost(const struct store *s, const char **ret_why)
+{
+	if (s->was_lost && ret_why)
+		*ret_why = s->loss.text;
+	return s->was_lost;
+}
+
+bool store_take_note(struct store *s, struct errbuf *ret)
+{
+	if (!atomic_exchange(&s->was_rescued, false))
+		return false;
+	err_set(ret,
+		"%s: was removed while policyd ran, and was written anew with all that was in it",
+		s->path);
+	return true;
 }

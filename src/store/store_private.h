@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "directory.h"
 #include "policyd/store.h"
@@ -49,8 +50,9 @@ struct decision_job {
 	wall_t at, room_at;
 	enum stage stage;
 	enum action action;
+	uint16_t code;
 	bool observed;
-	uint32_t used, limit;
+	uint64_t used, limit;
 	char texts[]; /* the foreign texts of decision_texts[], in order, each ended by NUL */
 };
 
@@ -82,11 +84,19 @@ struct store_group {
 	int result;    /* negative: the group as a whole has failed, and why */
 	struct errbuf why;
 	bool is_short_of_room;
+	bool is_rescue_tried;
 	wall_t newest;         /* of the last decision or event: what retention takes for now */
 	unsigned since_expiry; /* rows written since the last look for old ones */
 };
 
+/* By which it is seen that a file was removed or replaced. */
+struct store_file {
+	dev_t device;
+	ino_t inode; /* 0: there was none */
+};
+
 struct store {
+	char *path; /* of the database */
 	struct directory directory;
 	struct sql sql; /* the writer thread's while there is one */
 	struct writer *writer;
@@ -95,14 +105,42 @@ struct store {
 	size_t pending; /* jobs that were submitted and not told yet */
 	bool is_failing;
 	struct errbuf failure;
+	bool was_lost;
+	struct errbuf loss;
+	bool had_snapshot, is_noting_snapshot;
 
 	/* From the loop to the writer, and back. */
 	_Atomic int64_t keep_decisions_us, keep_audit_us;
 	_Atomic uint32_t max_decisions;
 	_Atomic uint64_t commits;
+	_Atomic bool was_rescued;
 
+	/* Writer thread only. */
 	struct store_group group;
+	struct store_file database, log;
+	struct store_file copy; /* made by a rescue that did not come to its end */
+	unsigned rescue_pause;  /* groups that pass before the next try */
 };
+
+/* Jobs at a time: some 3 MB of decisions at worst. */
+#define STORE_PLACES 4096
+
+/* The keys of the table meta. */
+#define META_SNAPSHOT "snapshot"
+
+/* open.c: tells a connection how long its log may get. 0 or negative. */
+MUST_CHECK int store_tune(const struct store *s, const struct sql *sql, struct errbuf *err);
+/* The next start looks at the whole file before it uses it. */
+void store_mark_damaged(const struct store *s);
+
+/* rescue.c: takes the files as they are now for the right ones. */
+void rescue_remember(struct store *s);
+/*
+ * Before a transaction: 0 when the files are those that were opened. A file that was removed is
+ * written anew from the connection, to which it is still there (not in every group while that
+ * fails, but for somebody who waits once in each). Negative: nothing can be written.
+ */
+MUST_CHECK int rescue_check(struct store *s, bool is_vital, struct errbuf *err);
 
 /* group.c: the writer's callbacks, and one look for old rows. */
 void group_begin(void *store);
@@ -114,6 +152,7 @@ MUST_CHECK int group_expire(struct store *s, struct errbuf *err);
 /* write.c and read.c: what jobs do. */
 int event_run(struct store *s, struct store_job *base, struct errbuf *err);
 int decision_run(struct store *s, struct store_job *base, struct errbuf *err);
+int note_run(struct store *s, struct store_job *base, struct errbuf *err);
 int why_run(struct store *s, struct store_job *base, struct errbuf *err);
 int audit_run(struct store *s, struct store_job *base, struct errbuf *err);
 

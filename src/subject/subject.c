@@ -1,259 +1,154 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who is this? Names in one canonical form. What an account may do, and what hangs on it, is not
- * known here.
+ * Who is this? The account a request is charged to, and its class. What an account may do, and what
+ * hangs on it, is not known here.
  */
 #include "policyd/subject.h"
 
-#include <errno.h>
-#include <idn2.h>
-#include <stdio.h>
+#include "name.h"
 
-#include "policyd/siphash.h"
-
-static const char *const kind_words[ACCOUNT_KINDS] = {
-	[ACCOUNT_LOGIN] = "login:",
-	[ACCOUNT_CERT] = "cert:",
-	[ACCOUNT_ADDR] = "addr:",
+/* The client's address, looked at only when somebody asks, and once. */
+struct client {
+	struct span text;
+	bool is_parsed, is_known;
+	struct ip ip;
 };
 
-/* Longest domain in presentation form (RFC 1035 2.3.4); anything longer is no domain. */
-#define DOMAIN_MAX 255
-
-static bool is_ascii(struct span text)
+static const struct ip *client_ip(struct client *client)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		if ((unsigned char)text.p[i] >= 0x80)
-			return false;
+	if (!client->is_parsed) {
+		client->is_parsed = true;
+		client->is_known = ip_parse(client->text, &client->ip) == 0;
 	}
-	return true;
+	return client->is_known ? &client->ip : NULL;
 }
 
-static size_t lower_to(struct span text, char *buf)
+static bool is_client_in(const struct config_nets *nets, struct client *client)
 {
-	for (size_t i = 0; i < text.n; i++)
-		buf[i] = ascii_lower(text.p[i]);
-	return text.n;
-}
-
-static struct span without_dots(struct span domain)
-{
-	while (domain.n && domain.p[domain.n - 1] == '.')
-		domain.n--;
-	return domain;
-}
-
-/*
- * The domain as A-label (RFC 5890) to buf, at most room bytes. libidn2 costs microseconds even for
- * ASCII, so it is asked only about the others; what it refuses stays as its bytes.
- */
-static size_t domain_to(struct span domain, char *buf, size_t room)
-{
-	char text[DOMAIN_MAX + 1];
-	char *ascii = NULL;
-	domain = without_dots(domain);
-	if (is_ascii(domain) || domain.n > DOMAIN_MAX || memchr(domain.p, '\0', domain.n))
-		return lower_to(domain, buf);
-	span_copy(domain, text, sizeof(text));
-	if (idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
-		return lower_to(domain, buf);
-	/* IDNA knows more dots than one (RFC 3490 3.1). */
-	struct span label = without_dots(span_of(ascii));
-	size_t n = label.n <= room ? lower_to(label, buf) : lower_to(domain, buf);
-	idn2_free(ascii);
-	return n;
-}
-
-/*
- * The beginning of an overlong name and a hash of all of it: bounded, and still its own. No '@' and
- * nothing beyond ASCII stays, so that the short form is its own normal form.
- */
-static size_t shorten(struct span name, char *buf)
-{
-	static const struct siphash_key no_secret = {0};
-	const size_t kept = 200;
-	for (size_t i = 0; i < kept; i++) {
-		bool is_plain = name.p[i] > ' ' && name.p[i] <= '~' && name.p[i] != '@';
-		buf[i] = is_plain ? ascii_lower(name.p[i]) : '_';
-	}
-	int n = snprintf(
-		buf + kept, 18, "#%016llx", (unsigned long long)siphash24(&no_secret, name));
-	return kept + (n > 0 ? (size_t)n : 0);
-}
-
-#define NAME_MAX_BYTES 320 /* local part 64, '@', domain 255: RFC 5321 4.5.3.1 */
-
-/* A bare name and, where one is configured and there is room, the domain that logins belong to. */
-static size_t append_domain(const char *login_domain, char *buf, size_t n)
-{
-	struct span domain = span_of(login_domain);
-	if (domain.n == 0 || n + 1 + domain.n > NAME_MAX_BYTES)
-		return n;
-	buf[n++] = '@';
-	return n + domain_to(domain, buf + n, NAME_MAX_BYTES - n);
-}
-
-size_t address_normalise(struct span address, const char *login_domain, char *buf)
-{
-	ptrdiff_t at = span_rfind(address, '@');
-	if (address.n > NAME_MAX_BYTES)
-		return append_domain(login_domain, buf, shorten(address, buf));
-	if (at < 0)
-		return append_domain(login_domain, buf, lower_to(address, buf));
-	size_t local_n = (size_t)at + 1;
-	size_t n = lower_to(span_make(address.p, local_n), buf);
-	struct span domain = span_make(address.p + local_n, address.n - local_n);
-	return n + domain_to(domain, buf + n, NAME_MAX_BYTES - n);
-}
-
-static void name_begin(struct account_name *name, enum account_kind kind)
-{
-	name->kind = kind;
-	name->n = span_copy(span_of(kind_words[kind]), name->key, sizeof(name->key));
-}
-
-static void name_end(struct account_name *name, size_t n)
-{
-	name->n += n;
-	name->key[name->n] = '\0';
-}
-
-static void name_of_login(struct span login, const struct config *config, struct account_name *ret)
-{
-	name_begin(ret, ACCOUNT_LOGIN);
-	name_end(ret, address_normalise(login, config->login_domain, ret->key + ret->n));
-}
-
-static void name_of_address(const struct ip *ip, struct account_name *ret)
-{
-	char text[IP_TEXT_SIZE];
-	struct ip shown = *ip;
-	name_begin(ret, ACCOUNT_ADDR);
-	if (ip_is_v4(ip)) {
-		name_end(ret, lower_to(span_of(ip_format(&shown, text)), ret->key + ret->n));
-		return;
-	}
-	/* One host has the whole /64 to choose from, so IPv6 counts by /64 (design 5). */
-	memset(shown.byte + 8, 0, 8);
-	int n = snprintf(
-		ret->key + ret->n, sizeof(ret->key) - ret->n, "%s/64", ip_format(&shown, text));
-	name_end(ret, n > 0 ? (size_t)n : 0);
-}
-
-/* Fingerprints are compared as text; Postfix writes them in upper case, people in either. */
-static void name_of_fingerprint(struct span fingerprint, struct account_name *ret)
-{
-	struct span cut = span_make(fingerprint.p, fingerprint.n < 256 ? fingerprint.n : 256);
-	name_begin(ret, ACCOUNT_CERT);
-	name_end(ret, lower_to(cut, ret->key + ret->n));
-}
-
-static bool is_listed(const struct config_strings *list, struct span text)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (span_equal_nocase(span_of(list->text[i]), text))
-			return true;
-	}
-	return false;
-}
-
-static bool is_trusted(const struct config_nets *nets, const struct ip *ip)
-{
-	for (size_t i = 0; i < nets->n; i++) {
+	const struct ip *ip = nets->n ? client_ip(client) : NULL;
+	for (size_t i = 0; ip && i < nets->n; i++) {
 		if (ip_net_has(&nets->net[i], ip))
 			return true;
 	}
 	return false;
 }
 
-bool subject_of(
-	const struct request *request, const struct config *config, struct account_name *ret)
+/* An unlisted certificate means nothing: every foreign MTA shows one (semantics 1). */
+static bool has_listed_certificate(const struct request *request, const struct config *config)
 {
-	/* What a content filter hands back was judged on its way in (semantics 2). */
-	if (span_equal(request->policy_context, SPAN("reinject")))
-		return false;
-	if (request->sasl_username.n) {
-		name_of_login(request->sasl_username, config, ret);
-		return true;
-	}
-	/* An unlisted certificate means nothing: every foreign MTA shows one (semantics 1). */
-	if (request->ccert_fingerprint.n &&
-		is_listed(&config->client_certificates, request->ccert_fingerprint)) {
-		name_of_fingerprint(request->ccert_fingerprint, ret);
-		return true;
-	}
-	struct ip ip;
-	if (config->trusted_networks.n && ip_parse(request->client_address, &ip) == 0 &&
-		is_trusted(&config->trusted_networks, &ip)) {
-		name_of_address(&ip, ret);
-		return true;
+	const struct config_strings *list = &config->client_certificates;
+	struct span fingerprint = request->ccert_fingerprint;
+	for (size_t i = 0; fingerprint.n && i < list->n; i++) {
+		if (span_equal_nocase(span_of(list->text[i]), fingerprint))
+			return true;
 	}
 	return false;
 }
 
-static int parse_kind(enum account_kind kind, struct span text, const struct config *config,
-	struct account_name *ret)
+static bool is_from_us(const struct request *request, const struct config *config)
 {
-	struct ip ip;
-	switch (kind) {
-	case ACCOUNT_ADDR:
-		if (span_ends(text, SPAN("/64")))
-			text.n -= 3;
-		if (ip_parse(text, &ip) != 0)
-			return -EINVAL;
-		name_of_address(&ip, ret);
-		return 0;
-	case ACCOUNT_CERT:
-		name_of_fingerprint(text, ret);
-		return 0;
-	case ACCOUNT_LOGIN:
-	case ACCOUNT_KINDS:
-		break;
-	}
-	name_of_login(text, config, ret);
-	return 0;
+	char buf[ADDRESS_DOMAIN_MAX];
+	struct span domain = address_domain(request->sender);
+	if (domain.n == 0)
+		return false;
+	return config_is_local(config, span_make(buf, domain_normalise(domain, buf)));
 }
 
-int subject_parse(struct span typed, const struct config *config, struct account_name *ret,
-	struct errbuf *err)
+/* Forwarded mail is charged to who forwards, never to the foreign domain (semantics 4). */
+static void name_relayed(struct account_name *name, const struct request *request,
+	const struct config *config, const struct ip *ip)
 {
-	enum account_kind kind = ACCOUNT_LOGIN;
-	struct span text = typed;
-	for (int i = 0; i < ACCOUNT_KINDS; i++) {
-		struct span word = span_of(kind_words[i]);
-		if (span_starts(typed, word)) {
-			kind = (enum account_kind)i;
-			text = span_make(typed.p + word.n, typed.n - word.n);
-			break;
-		}
+	if (is_from_us(request, config))
+		name_mailbox(name, ACCOUNT_SENDER, request->sender, config);
+	else
+		name_host(name, ACCOUNT_ADDR, ip);
+}
+
+static unsigned class_of(const struct request *request, const struct config *config,
+	const struct subject *subject, struct client *client)
+{
+	const struct config_class *class = config->classes;
+	/* Only the two that are always there: nothing to match. */
+	if (config->classes_n == 2 && class[0].match_n == 0 && class[1].match_n == 0)
+		return subject->is_null_sender ? config->class_null_sender : config->class_default;
+	struct span key = account_name_key(&subject->name);
+	return config_class_of(config, &(struct class_query){
+					       .account = key,
+					       .domain = subject_domain(key),
+					       .context = request->policy_context,
+					       .client = client_ip(client),
+					       .is_null_sender = subject->is_null_sender,
+				       });
+}
+
+bool subject_of(const struct request *request, const struct config *config, struct subject *ret)
+{
+	/* What a content filter hands back was judged on its way in (semantics 2). */
+	if (span_equal(request->policy_context, SPAN("reinject")))
+		return false;
+	struct client client = {.text = request->client_address};
+	bool is_null_sender = false;
+	bool is_relayed = is_client_in(&config->relay_networks, &client);
+	if (request->sasl_username.n) {
+		name_mailbox(&ret->name, ACCOUNT_LOGIN, request->sasl_username, config);
+	} else if (has_listed_certificate(request, config)) {
+		name_fingerprint(&ret->name, request->ccert_fingerprint);
+	} else if (is_relayed) {
+		name_relayed(&ret->name, request, config, &client.ip);
+	} else if (is_client_in(&config->trusted_networks, &client)) {
+		is_null_sender = request->sender.n == 0;
+		name_host(&ret->name, ACCOUNT_ADDR, &client.ip);
+	} else {
+		return false;
 	}
-	if (text.n == 0) {
-		err_set(err, "an account needs a name: a login, addr:ADDRESS or cert:FINGERPRINT");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < text.n; i++) {
-		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f) {
-			err_set(err, "the account's name holds a control character");
-			return -EINVAL;
-		}
-	}
-	if (parse_kind(kind, text, config, ret) != 0) {
-		err_set(err, "%.*s is no IP address", (int)(text.n < 60 ? text.n : 60), text.p);
-		return -EINVAL;
-	}
-	return 0;
+	name_follow(&ret->name, config);
+	ret->is_null_sender = is_null_sender;
+	ret->is_relayed = is_relayed;
+	ret->class = class_of(request, config, ret, &client);
+	return true;
 }
 
 struct span subject_shown(struct span key)
 {
-	struct span login = span_of(kind_words[ACCOUNT_LOGIN]);
-	if (!span_starts(key, login))
+	const struct kind_row *login = &kind_rows[ACCOUNT_LOGIN];
+	if (!span_starts(key, span_make(login->word, login->word_n)))
 		return key;
-	struct span bare = span_make(key.p + login.n, key.n - login.n);
-	for (int i = 0; i < ACCOUNT_KINDS; i++) {
-		/* A login may be called "addr:x"; then only the whole key is unmistakable. */
-		if (span_starts(bare, span_of(kind_words[i])))
-			return key;
-	}
+	struct span bare = span_make(key.p + login->word_n, key.n - login->word_n);
+	/* A login may be called "addr:x" or "@x"; then only the whole key is unmistakable. */
+	if (kind_of_key(bare) != ACCOUNT_KINDS || span_starts(bare, SPAN("@")))
+		return key;
 	return bare;
+}
+
+struct span subject_domain(struct span key)
+{
+	const struct span none = {.p = NULL};
+	enum account_kind kind = kind_of_key(key);
+	if (kind == ACCOUNT_KINDS)
+		return none;
+	struct span text =
+		span_make(key.p + kind_rows[kind].word_n, key.n - kind_rows[kind].word_n);
+	switch (kind) {
+	case ACCOUNT_LOGIN:
+	case ACCOUNT_SENDER:
+	case ACCOUNT_FROM:
+		return address_domain(text);
+	case ACCOUNT_FROM_DOMAIN:
+	case ACCOUNT_TO_DOMAIN:
+	case ACCOUNT_DOMAIN:
+		return text;
+	case ACCOUNT_PAIR:
+		return name_split_pair(text, &text, &(struct span){0}) ? subject_domain(text)
+								       : none;
+	case ACCOUNT_CERT:
+	case ACCOUNT_ADDR:
+	case ACCOUNT_CLIENT:
+	case ACCOUNT_NET:
+	case ACCOUNT_PROVIDER:
+	case ACCOUNT_EGRESS:
+	case ACCOUNT_SERVER:
+	case ACCOUNT_KINDS:
+		break;
+	}
+	return none;
 }

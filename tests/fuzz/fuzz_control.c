@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Any bytes as a line of the control socket: parsed, checked, and what is understood written again
- * and understood alike; what is refused, shown on a terminal.
+ * and understood alike; what is refused, shown on a terminal. The same bytes as a verb that was
+ * mistyped.
  */
 #include <stdlib.h>
 
@@ -43,6 +44,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(render_escape(span_of(err.text), NULL));
 	}
 	free(render_escape(line, NULL));
+	command_complain(line, &err);
+	if (strlen(err.text) == 0 || (command_is_group(line) && command_find(line)))
+		abort();
 	(void)fclose(render.out);
 	return 0;
 }

@@ -13,6 +13,7 @@ int expect_parse(struct scenario *s, char *const *word, size_t n, struct expect 
 		const char *word;
 		struct span *value;
 	} keys[] = {
+		{"code", &ret->code},
 		{"rule", &ret->rule},
 		{"would", &ret->would},
 		{"text", &ret->text},
@@ -23,7 +24,8 @@ int expect_parse(struct scenario *s, char *const *word, size_t n, struct expect 
 		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
 			value = strcmp(word[i], keys[k].word) == 0 ? keys[k].value : value;
 		if (!value || i + 1 == n)
-			return fail(s, "\"%s\": rule, would, text or reference and a word expected",
+			return fail(s,
+				"\"%s\": code, rule, would, text or reference and a word expected",
 				word[i]);
 		*value = span_of(word[i + 1]);
 	}
@@ -62,18 +64,44 @@ static int add(char *buf, int at, int size, const char *key, struct span value)
 	return n < 0 ? n : at + n;
 }
 
+/* Whatever is in it: one line of printable ASCII, and no longer than people read (semantics 18). */
+static bool is_sound(const struct verdict *verdict)
+{
+	char reply[REPLY_MAX];
+	size_t n = reply_format(verdict, reply);
+	if (n < 3 || memcmp(reply + n - 2, "\n\n", 2) != 0 ||
+		strlen(verdict->text) > VERDICT_TEXT_MAX)
+		return false;
+	for (size_t i = 0; i < n - 2; i++) {
+		if (reply[i] < 0x20 || reply[i] > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+/* "0" is the action's own word. */
+static bool is_code(struct span expected, unsigned came)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%u", came);
+	return !expected.p || (n > 0 && span_equal(expected, span_of(text)));
+}
+
 static int mismatch(
 	struct scenario *s, const struct expect *expect, const struct verdict *v, const char *what)
 {
-	char wanted[400];
+	char wanted[400], code[24] = "";
 	const int size = sizeof(wanted);
 	int n = snprintf(wanted, sizeof(wanted), "%s", action_rows[expect->action].word);
+	n = add(wanted, n, size, "code", expect->code);
 	n = add(wanted, n, size, "rule", expect->rule);
 	n = add(wanted, n, size, "would", expect->would);
 	n = add(wanted, n, size, "text", expect->text);
 	(void)add(wanted, n, size, "reference", expect->reference);
-	return fail(s, "%s: expected %s; came %s rule \"%s\" would \"%s\" text \"%s\"%s%s", what,
-		wanted, action_rows[v->action].word, v->rule, v->would, v->text,
+	if (v->code && snprintf(code, sizeof(code), " code %u", (unsigned)v->code) < 0)
+		code[0] = '\0';
+	return fail(s, "%s: expected %s; came %s%s rule \"%s\" would \"%s\" text \"%s\"%s%s", what,
+		wanted, action_rows[v->action].word, code, v->rule, v->would, v->text,
 		v->reference[0] ? " reference " : "", v->reference);
 }
 
@@ -83,9 +111,12 @@ int expect_check(struct scenario *s, const struct expect *expect, const struct v
 	bool has_text = !expect->text.p || memmem(verdict->text, strlen(verdict->text),
 						   expect->text.p, expect->text.n);
 	s->checks++;
-	if (verdict->action == expect->action && is_word(expect->rule, verdict->rule) &&
-		is_word(expect->would, verdict->would) && has_text &&
-		is_reference(s, expect->reference, verdict->reference))
+	if (!is_sound(verdict))
+		return fail(
+			s, "%s: the reply is not one line of ASCII: \"%s\"", what, verdict->text);
+	if (verdict->action == expect->action && is_code(expect->code, verdict->code) &&
+		is_word(expect->rule, verdict->rule) && is_word(expect->would, verdict->would) &&
+		has_text && is_reference(s, expect->reference, verdict->reference))
 		return 0;
 	return mismatch(s, expect, verdict, what);
 }

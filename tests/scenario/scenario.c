@@ -41,7 +41,7 @@ int fail(struct scenario *s, const char *format, ...)
 struct now scenario_now(const struct scenario *s)
 {
 	return (struct now){
-		.mono = {.us = s->at_us + 1000 * HOUR_US},
+		.mono = {.us = s->at_us - s->boot_us + (s->boots ? MINUTE_US : 1000 * HOUR_US)},
 		.wall = {.us = s->at_us + s->wall_step_us + INT64_C(1800000000) * SECOND_US},
 	};
 }
@@ -71,11 +71,13 @@ static char *line_next(struct scenario *s, char **at)
 	return line;
 }
 
-static int configure(struct scenario *s, char *text, bool is_reload)
+static int configure(struct scenario *s, const char *text)
 {
 	struct config *config = NULL;
 	struct config_report *report = config_report_new();
-	int r = config_parse(span_of(text), s->path, &config, report);
+	char *named = files_named(s, text);
+	int r = config_parse(span_of(named), s->path, &config, report);
+	free(named);
 	for (size_t i = 0; r != 0 && i < report->n && s->error[0] == '\0'; i++) {
 		if (report->line[i].error)
 			span_copy(span_of(report->line[i].text), s->error, sizeof(s->error));
@@ -83,33 +85,64 @@ static int configure(struct scenario *s, char *text, bool is_reload)
 	config_report_free(report);
 	if (r != 0)
 		return -EINVAL;
-	if (is_reload)
+	config_unref(s->config);
+	s->config = config;
+	if (s->engine)
 		engine_configure(s->engine, config);
 	else
-		s->engine = engine_new(&(struct engine_setup){
-			.config = config, .charge = &charge_local, .seed = {1, 2}});
-	config_unref(config);
+		state_start(s);
 	return 0;
 }
 
-/* What stands up to "end", below as many empty lines as stand before it: messages tell the right line. */
-static int block(struct scenario *s, char **at, bool is_reload)
+/* A block, up to its "end". */
+struct block {
+	enum { BLOCK_CONFIG, BLOCK_RELOAD, BLOCK_FILE } kind;
+	const char *name; /* FILE */
+};
+
+/* What a line begins; false when it is no block. */
+static bool block_of(const struct words *words, struct block *ret)
+{
+	const char *word = words->n ? words->word[0] : "";
+	*ret = (struct block){.kind = BLOCK_CONFIG, .name = words->n == 2 ? words->word[1] : NULL};
+	if (words->n == 1 && strcmp(word, "config") == 0)
+		return true;
+	ret->kind = words->n == 2 ? BLOCK_FILE : BLOCK_RELOAD;
+	return strcmp(word, ret->kind == BLOCK_FILE ? "file" : "reload") == 0 && words->n <= 2;
+}
+
+/* Its lines, below n empty ones; NULL when there is no end. For free(). */
+static char *block_text(struct scenario *s, char **at, size_t n)
 {
 	const char *line;
-	size_t n = s->line, begun = s->line;
-	if (is_reload != (s->engine != NULL))
-		return fail(s, "config comes first and once, then reload");
 	char *text = xmalloc(n + strlen(*at) + sizeof(LISTEN));
 	memset(text, '\n', n);
 	while ((line = line_next(s, at)) && strcmp(line, "end") != 0) {
 		n += span_copy(span_of(line), text + n, strlen(line) + 1);
 		text[n++] = '\n';
 	}
-	span_copy(SPAN(LISTEN), text + n, sizeof(LISTEN));
-	if (!line)
-		s->line = (unsigned)begun;
-	int r = line ? configure(s, text, is_reload)
-		     : fail(s, "the block that begins here has no \"end\"");
+	text[n] = '\0';
+	if (line)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int block_run(struct scenario *s, const struct block *block, char **at)
+{
+	unsigned begun = s->line;
+	bool is_file = block->kind == BLOCK_FILE;
+	if (!is_file && (block->kind == BLOCK_RELOAD) != (s->engine != NULL))
+		return fail(s, "config comes first and once, then reload");
+	/* As many empty lines as stand before it: messages tell the right line. */
+	char *text = block_text(s, at, is_file ? 0 : begun);
+	if (!text) {
+		s->line = begun;
+		return fail(s, "the block that begins here has no \"end\"");
+	}
+	if (!is_file)
+		memcpy(text + strlen(text), LISTEN, sizeof(LISTEN));
+	int r = is_file ? files_write(s, block->name, text) : configure(s, text);
 	free(text);
 	return r;
 }
@@ -117,15 +150,15 @@ static int block(struct scenario *s, char **at, bool is_reload)
 static int run_lines(struct scenario *s, char *text)
 {
 	struct words words;
+	struct block block;
 	struct errbuf err;
 	char *line;
 	int r = 0;
 	while (r == 0 && (line = line_next(s, &text))) {
 		if (words_split(line, &words, &err) != 0)
 			return fail(s, "%s", err.text);
-		bool is_reload = words.n == 1 && strcmp(words.word[0], "reload") == 0;
-		if (is_reload || (words.n == 1 && strcmp(words.word[0], "config") == 0))
-			r = block(s, &text, is_reload);
+		if (block_of(&words, &block))
+			r = block_run(s, &block, &text);
 		else if (words.n)
 			r = verb_run(s, &words);
 	}
@@ -178,7 +211,8 @@ static int run_file(const char *path, bool is_lazy, char title[static 120], char
 	if (r == 0)
 		r = run_lines(&s, text);
 	memcpy(error, s.error, sizeof(s.error));
-	engine_free(s.engine);
+	state_free(&s);
+	files_free(&s);
 	free(text);
 	return r;
 }

@@ -4,11 +4,15 @@
  *
  *	scenario.c  files, blocks, the report
  *	verb.c      what a line does; what it expects of a verdict is in expect.c
+ *	desk.c      the lines of operators
+ *	state.c     snapshots, and what ends the process
+ *	files.c     files beside the configuration
  *	words.c     a line as words
  */
 #ifndef POLICYD_TEST_SCENARIO_H
 #define POLICYD_TEST_SCENARIO_H
 
+#include "policyd/bytes.h"
 #include "policyd/clock.h"
 #include "policyd/engine.h"
 #include "words.h"
@@ -17,11 +21,29 @@
 #define CONNS_MAX      32
 #define REFERENCES_MAX 32
 #define NOTES_MAX      8
+#define EVENTS_MAX     64
+#define BLOCKS_MAX     256
+#define DIR_MARK       "$DIR"
 
 struct scenario_conn {
 	char name[NAME_SIZE]; /* "": this place is free */
 	engine_conn id;
+	struct span listener;
+	bool has_peer;
+	struct ip peer;
 	struct request attributes; /* of all its requests; a span with p == NULL is not given */
+};
+
+/* A durable change, as the store would hold it. Its texts stay where they stand in the file. */
+struct scenario_event {
+	struct policy_event event;
+	struct account_name name;
+};
+
+/* Blocks of saved state, in order; owns their bytes. */
+struct scenario_blocks {
+	size_t n;
+	struct bytes block[BLOCKS_MAX];
 };
 
 struct scenario {
@@ -32,8 +54,15 @@ struct scenario {
 	/* True: time passes without ticks in between, as it does for simulate. */
 	bool is_lazy;
 	struct engine *engine; /* NULL until the config block */
+	struct config *config; /* it runs under; a reference */
 	int64_t at_us;         /* since the beginning */
 	int64_t wall_step_us;  /* by which the wall clock was set since */
+	int64_t boot_us;       /* when the machine was booted, by at_us */
+	unsigned boots;
+	struct scenario_event event[EVENTS_MAX];
+	size_t events;
+	struct scenario_blocks snapshot; /* the last one */
+	char dir[32];                    /* of its files; "" until there is one */
 	struct scenario_conn conn[CONNS_MAX];
 	struct request attributes; /* of all requests */
 	struct {
@@ -56,9 +85,9 @@ void scenario_effects(struct scenario *s);
 /* What a verdict should be. A span with p == NULL is not looked at. */
 struct expect {
 	enum action action;
-	struct span rule, would, text, reference;
+	struct span code, rule, would, text, reference;
 };
-/* From "ACTION [rule NAME] [would NAME] [text TEXT] [reference NAME]". 0 or -EINVAL. */
+/* From "ACTION [code NNN] [rule NAME] [would NAME] [text TEXT] [reference NAME]". 0 or -EINVAL. */
 MUST_CHECK int expect_parse(struct scenario *s, char *const *word, size_t n, struct expect *ret);
 /* what: the request, for the message. 0 or -EINVAL. */
 MUST_CHECK int expect_check(struct scenario *s, const struct expect *expect,
@@ -68,5 +97,41 @@ MUST_CHECK int expect_check(struct scenario *s, const struct expect *expect,
 
 /* Does one line that is neither empty nor a block. 0 or -EINVAL. */
 MUST_CHECK int verb_run(struct scenario *s, const struct words *words);
+
+struct verb {
+	const char *word, *usage; /* usage: what follows the word */
+	size_t least, most;       /* words after it */
+	int (*run)(struct scenario *s, const struct verb *verb, const struct words *words);
+	/* Of those that ask: the stage, and what the words after the connection are. */
+	const char *stage, *attribute[2];
+};
+
+/* ---- desk.c ---- */
+
+/* What operators do, and one thing that they look at. */
+int desk_event(struct scenario *s, const struct verb *verb, const struct words *words);
+int desk_override(struct scenario *s, const struct verb *verb, const struct words *words);
+int desk_class(struct scenario *s, const struct verb *verb, const struct words *words);
+
+/* ---- state.c ---- */
+
+int state_snapshot(struct scenario *s, const struct verb *verb, const struct words *words);
+int state_restart(struct scenario *s, const struct verb *verb, const struct words *words);
+int state_crash(struct scenario *s, const struct verb *verb, const struct words *words);
+int state_lost(struct scenario *s, const struct verb *verb, const struct words *words);
+/* A new engine under s->config. */
+void state_start(struct scenario *s);
+void state_free(struct scenario *s);
+
+/* ---- files.c ---- */
+
+/* A file beside the configuration, for its owner alone; text is all it holds. 0 or -EINVAL. */
+MUST_CHECK int files_write(struct scenario *s, const char *name, const char *text);
+/* A copy with each $DIR replaced by the folder of the files; for free(). */
+char *files_named(const struct scenario *s, const char *text);
+/* Takes over the lists of the configuration that were written anew. */
+int files_reread(struct scenario *s, const struct verb *verb, const struct words *words);
+/* Removes folder and files. */
+void files_free(struct scenario *s);
 
 #endif

@@ -7,14 +7,6 @@
 #include "policyd/units.h"
 #include "scenario.h"
 
-struct verb {
-	const char *word, *usage; /* usage: what follows the word */
-	size_t least, most;       /* words after it */
-	int (*run)(struct scenario *s, const struct verb *verb, const struct words *words);
-	/* Of those that ask: the stage, and what the words after the connection are. */
-	const char *stage, *attribute[2];
-};
-
 /* ---- connections and attributes ---- */
 
 static struct scenario_conn *conn_find(struct scenario *s, const char *name)
@@ -72,7 +64,11 @@ static int run_conn(struct scenario *s, const struct verb *verb, const struct wo
 	}
 	*conn = made;
 	span_copy(span_of(word[1]), conn->name, NAME_SIZE);
-	conn->id = engine_conn_open(s->engine, span_of(word[2]), has_peer ? &ip : NULL);
+	conn->listener = span_of(word[2]);
+	conn->has_peer = has_peer;
+	if (has_peer)
+		conn->peer = ip;
+	conn->id = engine_conn_open(s->engine, conn->listener, has_peer ? &ip : NULL);
 	return 0;
 }
 
@@ -290,33 +286,6 @@ static int run_wall(struct scenario *s, const struct verb *verb, const struct wo
 	return 0;
 }
 
-/* ---- operators ---- */
-
-static int run_event(struct scenario *s, const struct verb *verb, const struct words *words)
-{
-	struct account_name name;
-	struct errbuf err;
-	struct policy_event event = {
-		.kind = strcmp(verb->word, "suspend") == 0 ? EVENT_SUSPEND : EVENT_RELEASE,
-		.at = scenario_now(s).wall,
-		.until = WALL_NEVER,
-		.reason = SPAN("a scenario"),
-		.author = SPAN("scenario"),
-	};
-	int64_t us;
-	if (subject_parse(span_of(words->word[1]), engine_config(s->engine), &name, &err) != 0)
-		return fail(s, "%s", err.text);
-	if (words->n > 2) {
-		if (words->n != 4 || strcmp(words->word[2], "for") != 0 ||
-			duration_parse(span_of(words->word[3]), &us, &err) != 0)
-			return fail(s, "usage: %s %s", verb->word, verb->usage);
-		event.until.us = event.at.us + us;
-	}
-	event.account = span_make(name.key, name.n);
-	engine_apply(s->engine, &event, scenario_now(s));
-	return 0;
-}
-
 /* ---- looking ---- */
 
 static int number_check(struct scenario *s, const struct words *words, uint64_t came)
@@ -423,8 +392,17 @@ static const struct verb verbs[] = {
 	{"at",        "TIME",                             1, 1,   run_time, NULL, {NULL}},
 	{"advance",   "TIME",                             1, 1,   run_time, NULL, {NULL}},
 	{"wall",      "back|forward TIME",                2, 2,   run_wall, NULL, {NULL}},
-	{"suspend",   "ACCOUNT [for TIME]",               1, 3,   run_event, NULL, {NULL}},
-	{"release",   "ACCOUNT",                          1, 1,   run_event, NULL, {NULL}},
+	{"suspend",   "ACCOUNT [for TIME]",               1, 3,   desk_event, NULL, {NULL}},
+	{"release",   "ACCOUNT",                          1, 1,   desk_event, NULL, {NULL}},
+	{"reset",     "ACCOUNT",                          1, 1,   desk_event, NULL, {NULL}},
+	{"override",  "ACCOUNT LIMIT RATE [for TIME]",    3, 5,   desk_override, NULL, {NULL}},
+	{"unset",     "ACCOUNT LIMIT",                    2, 2,   desk_override, NULL, {NULL}},
+	{"reread",    "",                                 0, 0,   files_reread, NULL, {NULL}},
+	{"snapshot",  "",                                 0, 0,   state_snapshot, NULL, {NULL}},
+	{"restart",   "[after TIME] [reboot]",            0, 3,   state_restart, NULL, {NULL}},
+	{"crash",     "[after TIME] [reboot]",            0, 3,   state_crash, NULL, {NULL}},
+	{"lost",      "",                                 0, 0,   state_lost, NULL, {NULL}},
+	{"class",     "ACCOUNT NAME",                     2, 2,   desk_class, NULL, {NULL}},
 	{"used",      "ACCOUNT RULE N",                   3, 3,   run_used, NULL, {NULL}},
 	{"reserved",  "ACCOUNT RULE N",                   3, 3,   run_used, NULL, {NULL}},
 	{"next",      "ACCOUNT" EX,                       3, ANY, run_next, NULL, {NULL}},

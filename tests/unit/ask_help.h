@@ -116,12 +116,12 @@ static inline struct engine_limit_view limit_view(struct bench *b, size_t rule)
 	return view.limit[rule];
 }
 
-static inline uint32_t used(struct bench *b, size_t rule)
+static inline uint64_t used(struct bench *b, size_t rule)
 {
 	return limit_view(b, rule).used;
 }
 
-static inline uint32_t reserved(struct bench *b, size_t rule)
+static inline uint64_t reserved(struct bench *b, size_t rule)
 {
 	return limit_view(b, rule).reserved;
 }

@@ -19,7 +19,7 @@
 #define T0 (INT64_C(1790000000) * SECOND_US) /* 2026-09-21T14:13:20Z */
 
 struct world {
-	char dir[64], path[80], text[1024];
+	char dir[64], path[80], text[4096];
 	struct now now;
 	struct event_base *base;
 	struct event *collect;
@@ -27,7 +27,26 @@ struct world {
 	struct engine *engine;
 	struct store *store;
 	struct control *control;
+	/* What the daemon would say, and who asked it to reload and waits. */
+	struct control_state state;
+	reload_done *told;
+	void *told_ctx;
+	unsigned reloads;
 };
+
+static inline void world_state(void *ctx, struct control_state *ret)
+{
+	const struct world *world = ctx;
+	*ret = world->state;
+}
+
+static inline void world_reload(void *ctx, reload_done *done, void *done_ctx)
+{
+	struct world *world = ctx;
+	world->told = done;
+	world->told_ctx = done_ctx;
+	world->reloads++;
+}
 
 static inline struct now world_now(void *ctx)
 {
@@ -43,27 +62,44 @@ static inline void world_collect(evutil_socket_t fd, short what, void *ctx)
 	store_collect(world->store);
 }
 
-static inline struct config *world_config(struct world *world, const char *operators)
+/* What every configuration of a world begins with, and more. */
+static inline struct config *world_config_of(
+	struct world *world, const char *operators, const char *more)
 {
 	struct config *config = NULL;
 	struct config_report *report = config_report_new();
 	int n = snprintf(world->text, sizeof(world->text),
 		"listen = ( { address = \"unix:%s/policy\"; } );\n"
-		"limits = (\n"
-		"  { name = \"hourly\"; rate = \"3/1h\"; },\n"
-		"  { name = \"daily\"; unit = \"messages\"; rate = \"1/1d\"; mode = \"observe\"; "
-		"},\n"
-		"  { name = \"free\"; rate = \"unlimited\"; } );\n"
 		"state = { directory = \"%s/state\"; };\n"
-		"control = { socket = \"%s\"; mode = \"0666\"; operators = [ %s ]; };\n",
-		world->dir, world->dir, world->path, operators);
+		"control = { socket = \"%s\"; mode = \"0666\"; operators = [ %s ]; };\n"
+		"%s",
+		world->dir, world->dir, world->path, operators, more);
 	ck_assert_int_gt(n, 0);
+	ck_assert_int_lt(n, (int)sizeof(world->text));
 	int r = config_parse(span_make(world->text, (size_t)n), "test.conf", &config, report);
 	for (size_t i = 0; i < report->n; i++)
 		fprintf(stderr, "%s\n", report->line[i].text);
 	ck_assert_int_eq(r, 0);
 	config_report_free(report);
 	return config;
+}
+
+static inline struct config *world_config(struct world *world, const char *operators)
+{
+	return world_config_of(world, operators,
+		"limits = (\n"
+		"  { name = \"hourly\"; rate = \"3/1h\"; },\n"
+		"  { name = \"daily\"; unit = \"messages\"; rate = \"1/1d\"; mode = "
+		"\"observe\"; },\n"
+		"  { name = \"free\"; rate = \"unlimited\"; } );\n");
+}
+
+/* Another configuration for the same world, as after a reload. */
+static inline void world_reconfigure(struct world *world, const char *more)
+{
+	struct config *config = world_config_of(world, "", more);
+	engine_configure(world->engine, config);
+	config_unref(config);
 }
 
 static inline struct control_setup world_setup(struct world *world)
@@ -78,6 +114,10 @@ static inline struct control_setup world_setup(struct world *world)
 		.started_with = world->config,
 		.version = "1.2.3",
 		.config_path = "/etc/policyd/policyd.conf",
+		.reload = world_reload,
+		.reload_ctx = world,
+		.state = world_state,
+		.state_ctx = world,
 	};
 }
 
@@ -176,7 +216,7 @@ static inline json_t *asker_receive(struct world *world, int fd)
 /* One command on a connection of its own: an object in JSON with ' for ". */
 static inline json_t *ask(struct world *world, const char *request)
 {
-	char line[1024];
+	char line[4096];
 	size_t n = span_copy(span_of(request), line, sizeof(line) - 1);
 	for (size_t i = 0; i < n; i++)
 		line[i] = line[i] == '\'' ? '"' : line[i];

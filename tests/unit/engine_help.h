@@ -13,7 +13,7 @@
 /* What every configuration needs, and then text. */
 static inline struct config *config_of(const char *text)
 {
-	char whole[4096];
+	char whole[16384];
 	struct config *config = NULL;
 	struct config_report *report = config_report_new();
 	int n = snprintf(whole, sizeof(whole),

@@ -74,37 +74,71 @@ START_TEST(test_rows)
 			ck_assert_str_ne(spec.arg[i].name, spec.arg[j].name);
 	}
 	/* Changing needs a right; looking does not. */
-	bool changes = _i == COMMAND_suspend || _i == COMMAND_release;
+	bool changes = _i == COMMAND_suspend || _i == COMMAND_release ||
+		       _i == COMMAND_override_set || _i == COMMAND_override_unset ||
+		       _i == COMMAND_reset || _i == COMMAND_reload;
 	ck_assert_int_eq(row->right > RIGHT_VIEW, changes);
+}
+END_TEST
+
+/* Verbs of one word or two; a group is no verb itself, and its verbs stand together. */
+START_TEST(test_groups)
+{
+	const char *verb = command_rows[_i].verb, *blank = strchr(verb, ' ');
+	struct span first = span_make(verb, blank ? (size_t)(blank - verb) : strlen(verb));
+	ck_assert(!blank || !strchr(blank + 1, ' '));
+	ck_assert_int_eq(command_is_group(first), blank != NULL);
+	ck_assert_int_eq(command_in_group(&command_rows[_i], first), blank != NULL);
+	ck_assert(!command_in_group(&command_rows[_i], span_of(verb)));
+	ck_assert(!command_is_group(span_make(verb, first.n - 1)));
+	if (!blank)
+		return;
+	ck_assert_ptr_null(command_find(first));
+	bool is_past = false;
+	for (int i = _i + 1; i < COMMAND_COUNT; i++) {
+		bool is_in = command_in_group(&command_rows[i], first);
+		ck_assert(!is_in || !is_past);
+		is_past = !is_in;
+	}
 }
 END_TEST
 
 /* ---- suggestions ---- */
 
 static const struct {
-	const char *typed, *meant; /* NULL: nothing is near */
-} suggestions[] = {
-	{"supend", "suspend"},
-	{"suspned", "suspend"},
-	{"stat", "status"},
-	{"STATUS", "status"},
-	{"relase", "release"},
-	{"hepl", "help"},
-	{"xyzzy", NULL},
-	{"", NULL},
-	{"a", NULL},
-	{"a-word-that-is-longer-than-all-verbs", NULL},
+	const char *typed, *error;
+} complaints[] = {
+	{"supend", "unknown verb \"supend\"; did you mean \"suspend\"?"},
+	{"suspned", "unknown verb \"suspned\"; did you mean \"suspend\"?"},
+	{"stat", "unknown verb \"stat\"; did you mean \"status\"?"},
+	{"STATUS", "unknown verb \"STATUS\"; did you mean \"status\"?"},
+	{"relase", "unknown verb \"relase\"; did you mean \"release\"?"},
+	{"hepl", "unknown verb \"hepl\"; did you mean \"help\"?"},
+	{"reste", "unknown verb \"reste\"; did you mean \"reset\"?"},
+	{"over", "unknown verb \"over\"; did you mean \"override\"?"},
+	{"overide set", "unknown verb \"overide set\"; did you mean \"override\"?"},
+	{"override", "override needs one of set, unset, list"},
+	{" override ", "override needs one of set, unset, list"},
+	{"config", "config needs one of check, show, defaults"},
+	{"override sett", "unknown verb \"override sett\"; did you mean \"override set\"?"},
+	{"override uns", "unknown verb \"override uns\"; did you mean \"override unset\"?"},
+	{"config chekc", "unknown verb \"config chekc\"; did you mean \"config check\"?"},
+	{"override x", "unknown verb \"override x\": override needs one of set, unset, list"},
+	{"override set x", "unknown verb \"override set x\"; did you mean \"override set\"?"},
+	{"xyzzy", "unknown verb \"xyzzy\""},
+	{"", "unknown verb \"\""},
+	{" ", "unknown verb \"\""},
+	{"a", "unknown verb \"a\""},
+	{"a-word-that-is-longer-than-all-verbs-and-than-any-that-is-shown-whole",
+		"unknown verb \"a-word-that-is-longer-than-all-verbs-and-than-any-that-is-sh\""},
 };
 
-START_TEST(test_suggest)
+START_TEST(test_complain)
 {
-	const struct command_row *row = command_suggest(span_of(suggestions[_i].typed));
-	if (suggestions[_i].meant) {
-		ck_assert_ptr_nonnull(row);
-		ck_assert_str_eq(row->verb, suggestions[_i].meant);
-	} else {
-		ck_assert_ptr_null(row);
-	}
+	struct errbuf err;
+	ck_assert_ptr_null(command_find(span_of(complaints[_i].typed)));
+	command_complain(span_of(complaints[_i].typed), &err);
+	ck_assert_str_eq(err.text, complaints[_i].error);
 }
 END_TEST
 
@@ -203,6 +237,18 @@ static const struct {
 	{"{\"verb\":\"show\",\"args\":[]}", CONTROL_LINE_REFUSED, "args must be an object"},
 	{"{\"verb\":\"nonsense\"}", CONTROL_LINE_REFUSED, "unknown verb \"nonsense\""},
 	{"{\"verb\":\"help\"}", CONTROL_LINE_REFUSED, "help is done by policyctl itself"},
+	{"{\"verb\":\"config check\"}", CONTROL_LINE_REFUSED,
+		"config check is done by policyctl itself"},
+	{"{\"verb\":\"override list\"}", 0, "{}"},
+	{"{\"verb\":\"override set\",\"args\":{\"account\":\"a\",\"limit\":\"l\","
+	 "\"rate\":\"5/1h\",\"reason\":\"r\"}}",
+		0, "{\"account\":\"a\",\"limit\":\"l\",\"rate\":\"5/1h\",\"reason\":\"r\"}"},
+	{"{\"verb\":\"override set\",\"args\":{\"account\":\"a\",\"limit\":\"l\","
+	 "\"reason\":\"r\"}}",
+		CONTROL_LINE_REFUSED, "RATE is missing"},
+	{"{\"verb\":\"override  list\"}", CONTROL_LINE_REFUSED, "unknown verb"},
+	{"{\"verb\":\"override\"}", CONTROL_LINE_REFUSED, "override needs one of set"},
+	{"{\"verb\":\"override set \"}", CONTROL_LINE_REFUSED, "unknown verb"},
 	{"{\"verb\":7}", CONTROL_LINE_BROKEN, "the verb must be text"},
 	{"{}", CONTROL_LINE_BROKEN, "the request must have"},
 	{"{\"verb\":\"status\",\"more\":1}", CONTROL_LINE_BROKEN, "the request must have"},
@@ -278,7 +324,8 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	tcase_add_loop_test(tests, test_grammar, 0, ROWS(grammars));
 	tcase_add_loop_test(tests, test_rows, 0, COMMAND_COUNT);
-	tcase_add_loop_test(tests, test_suggest, 0, ROWS(suggestions));
+	tcase_add_loop_test(tests, test_groups, 0, COMMAND_COUNT);
+	tcase_add_loop_test(tests, test_complain, 0, ROWS(complaints));
 	tcase_add_loop_test(tests, test_line, 0, ROWS(lines));
 	tcase_add_loop_test(tests, test_request, 0, ROWS(requests));
 	tcase_add_test(tests, test_request_bounds);

@@ -10,6 +10,10 @@
 #include "policyd/config.h"
 #include "suite.h"
 
+/* A limit with that action; and bytes for it. */
+#define ACTION(word) "limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"" word "\"; } );"
+#define B50          "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
 /* The least that loads without a word. */
 #define LISTEN "listen = ( { address = \"unix:/run/p.sock\"; } );\n"
 #define LIMITS "limits = ( { name = \"hourly\"; rate = \"200/1h\"; } );\n"
@@ -103,31 +107,64 @@ static const struct mistake {
 	{"record = { max_bytes = \"1 GB\"; };", "record.max_bytes \"1 GB\": a size is"},
 	/* Rates. */
 	{"limits = ( { name = \"a\"; rate = 0; } );",
-		"a rate in quotes, N/window or unlimited, is expected"},
+		"a rate in quotes, N/window, N/message or unlimited, is expected"},
 	{"limits = ( { name = \"a\"; rate = \"0\"; } );", "write \"200/1h\" or \"unlimited\""},
 	{"limits = ( { name = \"a\"; rate = \"200\"; } );", "write \"200/1h\" or \"unlimited\""},
 	{"limits = ( { name = \"a\"; rate = \"0/1h\"; } );", "counts at least 1"},
 	{"limits = ( { name = \"a\"; rate = \"9/32d\"; } );", "the window is 1m to 31d"},
 	/* Words. */
 	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"DEFFER\"; } );",
-		"limits.action \"DEFFER\": write one of \"HOLD\", \"DISCARD\", "
-		"\"DEFER_IF_PERMIT\", "
-		"\"DEFER\", \"REJECT\" (did you mean \"DEFER\"?)"},
-	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"FILTER\"; } );",
-		"needs an argument"},
-	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"PREPEND\"; } );",
-		"needs an argument"},
-	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"redirect\"; } );",
-		"needs an argument"},
-	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"DUNNO\"; } );",
-		"mode = \"observe\""},
-	{"limits = ( { name = \"a\"; rate = \"1/1h\"; action = \"OK\"; } );",
-		"write one of \"HOLD\""},
+		"limits.action \"DEFFER\": write one of \"BCC\", \"PREPEND\", \"FILTER\", "
+		"\"HOLD\", "
+		"\"REDIRECT\", \"DISCARD\", \"DEFER_IF_PERMIT\", \"DEFER\", \"REJECT\", or 4NN or "
+		"5NN and a text (did you mean \"DEFER\"?)"},
+	{ACTION("FILTER"),
+		"limits.action \"FILTER\": needs a transport with ':': write \"FILTER slow"},
+	{ACTION("FILTER slow"), "needs a transport with ':'"},
+	{ACTION("FILTER :x"), "needs a transport with ':'"},
+	{ACTION("FILTER slow: x"), "needs a transport with ':'"},
+	{ACTION("PREPEND"), "needs a header: write \"PREPEND X-Limited: yes\""},
+	{ACTION("PREPEND X-Limited"), "needs a header"},
+	{ACTION("PREPEND X-Limited:"), "needs a header"},
+	{ACTION("PREPEND X Limited: yes"), "needs a header"},
+	{ACTION("PREPEND : yes"), "needs a header"},
+	{ACTION("redirect"), "needs one address: write \"REDIRECT abuse@example.org\""},
+	{ACTION("REDIRECT abuse"), "needs one address"},
+	{ACTION("REDIRECT abuse@"), "needs one address"},
+	{ACTION("REDIRECT @example.org"), "needs one address"},
+	{ACTION("REDIRECT a@b.example, c@d.example"), "needs one address"},
+	{ACTION("REDIRECT a@b.example c@d.example"), "needs one address"},
+	{ACTION("BCC <a@b.example>"), "needs one address: write \"BCC abuse@example.org\""},
+	{ACTION("DUNNO"), "mode = \"observe\""},
+	{ACTION("INFO x"), "mode = \"observe\""},
+	{ACTION("WARN"), "mode = \"observe\""},
+	{ACTION("OK"), "would end Postfix's restrictions"},
+	{ACTION("permit"), "would end Postfix's restrictions"},
+	{ACTION("RELAY"), "would end Postfix's restrictions"},
+	{ACTION("DEFER_IF_REJECT"), "does nothing to mail that is accepted"},
+	{ACTION("421 4.7.1 bye"), "ends the SMTP session and takes other mail with it: write 450"},
+	{ACTION("521 5.7.1 bye"), "ends the SMTP session and takes other mail with it: write 550"},
+	{ACTION("450"),
+		"a code needs a text, Postfix takes a bare one for permission: write \"450 4.7.1"},
+	{ACTION("550 "), "a code needs a text"},
+	{ACTION("399 x"), "a code is 400 to 599"},
+	{ACTION("600 x"), "a code is 400 to 599"},
+	{ACTION("45 x"), "a code is 400 to 599"},
+	{ACTION("4500 x"), "a code is 400 to 599"},
+	{ACTION("99999999999999999999 x"), "a code is 400 to 599"},
+	{ACTION("4xx x"), "write one of"},
+	{ACTION("REJECT z\xc3\xbcgig"), "printable ASCII, at most 200 bytes"},
+	{ACTION("REJECT " B50 B50 B50 B50 "b"), "printable ASCII, at most 200 bytes"},
 	{"suspension = { action = \"DISCARD\"; };",
-		"write one of \"HOLD\", \"DEFER_IF_PERMIT\", \"DEFER\", \"REJECT\""},
+		"would lose mail without a word; write one of \"HOLD\", \"DEFER_IF_PERMIT\", "
+		"\"DEFER\", \"REJECT\""},
 	{"suspension = { action = \"DUNNO\"; };", "would let a suspended account send"},
+	{"suspension = { action = \"PREPEND X: y\"; };", "would let a suspended account send"},
+	{"suspension = { action = \"REDIRECT a@b.example\"; };", "mail elsewhere"},
+	{"suspension = { action = \"421 4.7.1 x\"; };", "ends the SMTP session"},
 	{"limits = ( { name = \"a\"; rate = \"1/1h\"; unit = \"recipient\"; } );",
-		"limits.unit \"recipient\": write one of \"messages\", \"recipients\" (did you "
+		"limits.unit \"recipient\": write one of \"messages\", \"recipients\", "
+		"\"external-recipients\", \"bytes\", \"rejected-recipients\" (did you "
 		"mean \"recipients\"?)"},
 	{"limits = ( { name = \"a\"; rate = \"1/1h\"; key = \"user\"; } );",
 		"write one of \"account\""},
@@ -175,6 +212,47 @@ static const struct mistake {
 	{"user = \"a\\nb\";", "user \"a\\x0ab\": control characters are not taken"},
 	{"user = \"a\\x7f\";", "control characters are not taken"},
 	{"user = \"a\\x00b\";", "E t.conf:1: \\x00 in a string"},
+	{"pid_file = \"run/policyd.pid\";",
+		"pid_file \"run/policyd.pid\": the path must be absolute"},
+	{"postfix = { config_directory = \"etc\"; };",
+		"postfix.config_directory \"etc\": the path"},
+	{"recipient_delimiter = \"+a\";", "recipient_delimiter \"+a\": this is 1 to 8 marks"},
+	{"recipient_delimiter = \"@\";", "this is 1 to 8 marks"},
+	{"recipient_delimiter = \" \";", "this is 1 to 8 marks"},
+	{"recipient_delimiter = \"\xc3\xbc\";", "this is 1 to 8 marks"},
+	{"recipient_delimiter = \"+-_.=!#$%\";", "this is 1 to 8 marks"},
+	{"exempt_recipients = [ \"abuse@example.org\" ];",
+		"this is no local part: write \"abuse\""},
+	{"exempt_recipients = [ \"ab use\" ];", "this is no local part"},
+	{"emergency_rate = \"50/message\";",
+		"emergency_rate \"50/message\": this counts recipients"},
+	{"emergency_rate = \"5M/1h\";", "emergency_rate \"5M/1h\": this counts recipients"},
+	{"\nexempt_foreign_rate = \"5/message\";",
+		"E t.conf:2: exempt_foreign_rate \"5/message\": this"},
+	{"exempt_foreign_rate = \"unlimited\";", "let anybody send without limit to abuse@"},
+	{"token = { header = \"X-Token:\"; };",
+		"token.header \"X-Token:\": this is no header's name"},
+	{"token = { header = \"X Token\"; };", "this is no header's name"},
+	{"token = { header = \"X-T\xc3\xb6ken\"; };", "this is no header's name"},
+	{"token = { key_file = \"key\"; };", "token.key_file \"key\": the path must be absolute"},
+	{"token = { key_file = \"/nowhere/key\"; };",
+		"token.key_file \"/nowhere/key\": cannot be read: No such file"},
+	{"account_aliases = \"a\";", "account_aliases \"a\": the path must be absolute"},
+	{"\naccount_aliases = \"/nowhere/a\";",
+		"E t.conf:2: account_aliases \"/nowhere/a\": cannot be read: No such file"},
+	{"account_aliases = \"/\";", "account_aliases \"/\": cannot be read: Is a directory"},
+	{"account_aliases = \"/dev/null\";", "account_aliases \"/dev/null\": is no regular file"},
+	{"egress = { addresses = ( { address = \"mail.example.org\"; } ); };",
+		"egress.addresses.address \"mail.example.org\": this is no address: write "
+		"\"192.0.2"},
+	{"egress = {\n addresses = ( { } ); };", "E t.conf:2: egress.addresses.address is missing"},
+	{"egress = { addresses = ( { address = \"::1\"; helo = \"-\"; } ); };", "no domain"},
+	{"egress = { addresses = ( { address = \"::1\"; transport = \"a:b\"; } ); };",
+		"a transport's name has 1 to 40 letters"},
+	{"egress = { addresses = ( { address = \"192.0.2.1\"; },\n"
+	 "{ address = \"::ffff:192.0.2.1\"; } ); };",
+		"E t.conf:2: egress.addresses.address \"::ffff:192.0.2.1\" is taken already at "
+		"t.conf:1"},
 	/* The text as such. */
 	{"\nuser = ;", "E t.conf:2: syntax error: look for a missing ';'"},
 	{"user \"a\";", "E t.conf:1: syntax error: no string is expected here; look for"},
@@ -196,6 +274,9 @@ static const struct mistake {
 	{"trusted_networks = [ \"::/0\" ];", "W t.conf:1: trusted_networks \"::/0\": everybody"},
 	{"trusted_networks = [ \"10.0.0.0/7\" ];",
 		"W t.conf:1: trusted_networks \"10.0.0.0/7\": everybody"},
+	{"relay_networks = [ \"0.0.0.0/0\" ];",
+		"W t.conf:1: relay_networks \"0.0.0.0/0\": everybody"},
+	{"aup = \"\xc3\xa9\";", "W t.conf:1: aup \"\\xc3\\xa9\": replies are ASCII"},
 	{"limits = ( );", "W t.conf:1: no limits: nothing is limited"},
 	{"geoip = { any = \"thing\"; };\n",
 		"W t.conf:1: the module for \"geoip\" is not built into this policyd; "
@@ -247,6 +328,21 @@ static const char *const fine[] = {
 	"commit_at = \"DATA\";",
 	"suspension = { action = \"defer_if_permit\"; };",
 	"suspension = { action = \"DEFER\"; };",
+	"suspension = { action = \"550 5.7.1 write to abuse@example.org\"; };",
+	"suspension = { action = \"hold\"; };",
+	ACTION("450 4.7.1 try again"),
+	ACTION("599 x"),
+	ACTION("FILTER smtp:[192.0.2.9]:25"),
+	ACTION("PREPEND X-Limited: yes"),
+	ACTION("bcc abuse@example.org"),
+	ACTION("REDIRECT odd+name@example.org"),
+	ACTION("REJECT " B50 B50 B50 B50),
+	"emergency_rate = \"unlimited\";",
+	"exempt_foreign_rate = \"1/31d\";",
+	"recipient_delimiter = \"+-_.=!#$\";",
+	"exempt_recipients = [ \"abuse\", \"z\xc3\xbcrich\" ];",
+	"relay_networks = [ \"127.0.0.0/8\" ]; trusted_networks = [ \"127.0.0.0/8\" ];",
+	"token = { header = \"X-T\"; };",
 	"lost_connection_grace = \"0\";",
 	"trusted_networks = [ \"10.0.0.0/8\", \"192.0.2.1\", \"2001:db8::/48\", \"fe80::/16\" ];",
 	"trusted_networks = ( );",
@@ -300,7 +396,7 @@ static const char contract[] =
 START_TEST(contract_sample)
 {
 	static const char *const later[] = {
-		"dns", "egress", "blocklists", "classes", "geoip", "feedback", "cluster", "web"};
+		"dns", "blocklists", "geoip", "feedback", "cluster", "web"};
 	struct loaded loaded = parse(contract, sizeof(contract) - 1);
 	const struct config *config = loaded.config;
 	char quoted[32];
@@ -325,10 +421,15 @@ START_TEST(contract_sample)
 	ck_assert_str_eq(config->limits[1].name, "daily");
 	ck_assert_int_eq(config->limits[1].unit, UNIT_MESSAGES);
 	ck_assert_int_eq(config->limits[1].mode, MODE_OBSERVE);
-	ck_assert_int_eq(config->limits[1].action, ACTION_DEFER_IF_PERMIT);
+	ck_assert_int_eq(config->limits[1].action.action, ACTION_COUNT);
+	ck_assert_int_eq(config->limits[0].action.action, ACTION_DEFER_IF_PERMIT);
 	ck_assert_str_eq(config->limits[1].place.file, "t.conf");
 	ck_assert_uint_eq(config->limits[1].place.line, 6);
-	ck_assert_int_eq(config->suspension.action, ACTION_REJECT);
+	ck_assert_int_eq(config->suspension.action.action, ACTION_REJECT);
+	ck_assert_str_eq(config->egress.addresses[0].helo, "mail.example.org");
+	ck_assert_str_eq(config->classes[0].name, "newsletter");
+	ck_assert_str_eq(config->classes[0].match[0].login, "news@example.org");
+	ck_assert_uint_eq(config->classes[0].match[0].place.line, 14);
 	ck_assert(config->geoip && config->web && !config->ladder);
 	loaded_free(&loaded);
 }
@@ -431,8 +532,16 @@ static const struct crowd {
 	{LISTEN LIMITS "local_domains = [ \"a\"", ", \"b\"", " ];", 10000,
 		"E t.conf:3: local_domains: a list has at most 10000 elements, this one has 10001"},
 	{LISTEN "limits = ( { name = \"z\"; rate = \"1/1h\" }",
-		",\n{ name = \"a\"; rate = \"1/1h\"; }", ");", 64,
-		"E t.conf:66: limits: at most 64 are taken: remove this"},
+		",\n{ name = \"a\"; rate = \"1/1h\"; }", ");", 60,
+		"E t.conf:62: limits: at most 60 are taken: remove this"},
+	{LISTEN LIMITS "providers = ( { name = \"z\"; domains = [ ]; }",
+		",\n{ name = \"a\"; domains = [ ]; }", ");", 1000,
+		"E t.conf:1003: providers: at most 1000 are taken: remove this"},
+	{LISTEN LIMITS "providers = ( { name = \"z\"; domains = [ ]; }",
+		",\n{ name = \"a\"; domains = [ ]; }", ");", 999, ""},
+	{LISTEN LIMITS "classes = ( { name = \"a\"; match = ( { login = \"a\"; }",
+		",\n{ login = \"a\"; }", "); } );", 1000,
+		"E t.conf:1003: classes.match: at most 1000 are taken: remove this"},
 	{LISTEN LIMITS "geoip = {", "*=1,", "};", 10001, "more than 10000 settings in one file"},
 	{LISTEN LIMITS "geoip = ", "(", "", 200000, "brackets are nested too deeply"},
 	{LISTEN LIMITS, "x", " = 1;", 100000, "unknown setting \"xxxxxxxx"},

@@ -229,7 +229,7 @@ START_TEST(set_takes_values)
 	ck_assert_uint_eq(report->n, 2);
 	assert_told(0, "--set geoip.databases: the module for \"geoip\"");
 	assert_told(1, "--set feedback.source: the module for \"feedback\"");
-	ck_assert_int_eq(config->suspension.action, ACTION_HOLD);
+	ck_assert_int_eq(config->suspension.action.action, ACTION_HOLD);
 	ck_assert_int_eq(config->commit_at, COMMIT_DATA);
 	ck_assert_uint_eq(config->connections_max, 32);
 	ck_assert_int_eq(config->reserve_max_us, INT64_C(7200000000));
@@ -358,6 +358,60 @@ START_TEST(sample_shows_every_setting)
 }
 END_TEST
 
+/* One line without its '#': only settings follow one at once, prose has a blank between. */
+static void uncomment(const char *line, FILE *to)
+{
+	static const char here[] = "\"/etc/policyd/";
+	const char *at = line[0] == '#' && !strchr(" #\n", line[1]) ? line + 1 : line;
+	const char *path = strstr(at, here);
+
+	if (path)
+		fprintf(to, "%.*s\"%s/%s", (int)(path - at), at, directory, path + strlen(here));
+	else
+		fputs(at, to);
+}
+
+/* A file beside the sample's copy. */
+static void write_beside(const char *name, const char *text, mode_t mode)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	write_file(path, text);
+	ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+/* Every example works when its '#' goes, all of them at once. */
+START_TEST(sample_uncommented)
+{
+	char path[1024], line[512];
+
+	snprintf(directory, sizeof(directory), "/tmp/test_config.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	write_beside("aliases", "bob.smith bob@example.org\n", 0644);
+	write_beside("applications", "@apps2.example.org\n", 0644);
+	write_beside("token.key", "0123456789abcdef0123456789abcdef\n", 0600);
+	FILE *from = fopen(sample_path(path, sizeof(path)), "r");
+	snprintf(path, sizeof(path), "%s/p.conf", directory);
+	FILE *to = fopen(path, "w");
+	ck_assert(from && to);
+	while (fgets(line, sizeof(line), from))
+		uncomment(line, to);
+	ck_assert_int_eq(fclose(from) | fclose(to), 0);
+	ck_assert_msg(load(path) == 0 && report->n == 0, "%s", told(0));
+	ck_assert_uint_eq(config->limits_n, 6);
+	ck_assert_uint_eq(config->classes_n, 4);
+	ck_assert_uint_eq(config->overrides_n, 2);
+	ck_assert_uint_eq(config->listen_n, 2);
+	ck_assert_str_eq(config->egress.addresses[0].address, "192.0.2.10");
+	ck_assert_uint_eq(config->account_aliases.n, 1);
+	ck_assert_uint_eq(config->token.key_file.n, 32);
+	ck_assert_str_eq(config->record.file, "/var/lib/policyd/record.jsonl");
+	teardown();
+	setup_report();
+}
+END_TEST
+
 /* A bound or preset as a number: of a COUNT, DURATION or SIZE. */
 static uint64_t number_of(const struct setting_row *row, const char *text)
 {
@@ -470,6 +524,7 @@ int main(void)
 	tcase_add_test(rows, schema_rows);
 	tcase_add_test(rows, words_round_trip);
 	tcase_add_test(rows, sample_loads);
+	tcase_add_test(rows, sample_uncommented);
 	suite_add_tcase(suite, rows);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -36,7 +36,7 @@ START_TEST(test_status_figures)
 		"decisions_refused", "decisions_observed", "store_dropped", "log_dropped",
 		"record_dropped", "effects_dropped"};
 	size_t counters = 0;
-	for (unsigned i = 0; i < METRIC_COUNT; i++)
+	for (unsigned i = 0; i < METRIC_ACCOUNTS_LOGIN; i++)
 		counters += metric_rows[i].kind == METRIC_KIND_counter;
 	metric_add(METRIC_LOG_DROPPED, 7);
 	json_t *data = ask_data(&world, "{'verb':'status'}");
@@ -114,7 +114,7 @@ START_TEST(test_explain)
 	json_t *data = ask_data(&world, "{'verb':'explain','args':{'account':'alice'}}");
 	ck_assert_uint_eq(accounts(), 0);
 	ck_assert_uint_eq(json_array_size(json_object_get(data, "limits")), 3);
-	ck_assert_str_eq(text_at(data, "limits.0.where"), "test.conf:3");
+	ck_assert_str_eq(text_at(data, "limits.0.where"), "test.conf:5");
 	ck_assert_str_eq(text_at(data, "limits.0.counts"), "recipients per account in 1h");
 	ck_assert_str_eq(text_at(data, "limits.0.rate"), "3/1h");
 	ck_assert_str_eq(text_at(data, "limits.0.action"), "DEFER_IF_PERMIT");
@@ -219,7 +219,11 @@ START_TEST(test_top)
 	json_decref(data);
 	ask_refused(&world, "{'verb':'top','args':{'count':0}}", EX_USAGE, "1 to 100");
 	ask_refused(&world, "{'verb':'top','args':{'count':101}}", EX_USAGE, "1 to 100");
-	ask_refused(&world, "{'verb':'top','args':{'by':'bytes'}}", EX_USAGE, "recipients");
+	ask_refused(&world, "{'verb':'top','args':{'by':'byte'}}", EX_USAGE, "bytes");
+	/* A unit that nothing is counted in: nobody is at the top. */
+	data = ask_data(&world, "{'verb':'top','args':{'by':'bytes'}}");
+	ck_assert_uint_eq(json_array_size(data), 0);
+	json_decref(data);
 }
 END_TEST
 

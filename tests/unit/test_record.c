@@ -183,21 +183,51 @@ static void ask_some(struct live *live, struct live_conn *conn)
 	live->refused += !accepts;
 }
 
+/* Higher and lower than the limits; one in a window of its own, one of a limit that is none. */
+static void override_some(struct live *live, struct policy_event *event)
+{
+	static const struct {
+		const char *limit, *rate;
+	} rows[] = {
+		{"short", "1/1m"},
+		{"short", "9/1m"},
+		{"short", "unlimited"},
+		{"hourly", "60/1h"},
+		{"hourly", "5/1h"},
+		{"mails", "1/2m"},
+		{"trial", "1/1m"},
+		{"soft", "1_000/1m"},
+		{"hourly", "1/1d"},
+		{"g\xff"
+		 "ne",
+			"1k/1h"},
+	};
+	uint32_t at = chance_below(&live->chance, ROWS(rows));
+	event->limit = span_of(rows[at].limit);
+	ck_assert_int_eq(rate_parse(span_of(rows[at].rate), &event->rate, NULL), 0);
+}
+
 /* As the desk does; ends are times to the microsecond, or never. */
 static void command_some(struct live *live)
 {
 	static const char *const accounts[] = {"login:alice@e.test", "login:bob@e.test",
 		"login:addr:192.0.2.9@e.test", "addr:2001:db8::/64", "cert:aa:bb",
-		"login:never@e.test"};
+		"login:never@e.test", "domain:e.test", "login:\xff@e.test"};
+	static const enum event_kind kinds[] = {EVENT_SUSPEND, EVENT_SUSPEND, EVENT_RELEASE,
+		EVENT_RELEASE, EVENT_OVERRIDE_SET, EVENT_OVERRIDE_SET, EVENT_OVERRIDE_UNSET,
+		EVENT_RESET};
 	struct policy_event event = {
-		.kind = chance_below(&live->chance, 2) ? EVENT_SUSPEND : EVENT_RELEASE,
+		.kind = kinds[chance_below(&live->chance, ROWS(kinds))],
 		.at = live->now.wall,
 		.account = span_of(pick(live, accounts, ROWS(accounts))),
 		.until = WALL_NEVER,
 		.reason = SPAN("a test"),
 		.author = SPAN("root (uid 0)"),
 	};
-	if (event.kind == EVENT_SUSPEND && chance_below(&live->chance, 4))
+	if (event.kind == EVENT_OVERRIDE_SET || event.kind == EVENT_OVERRIDE_UNSET)
+		override_some(live, &event);
+	if ((event.kind == EVENT_SUSPEND || event.kind == EVENT_OVERRIDE_SET) &&
+		chance_below(&live->chance, 4))
 		event.until.us = live->now.wall.us + chance_below(&live->chance, 30000000);
 	engine_apply(live->engine, &event, live->now);
 	recorder_event(live->recorder, &event, live->now);
@@ -355,6 +385,41 @@ START_TEST(file_is_private_and_is_added_to)
 }
 END_TEST
 
+/* All that an event says, and nothing that it does not. */
+START_TEST(commands_are_written_whole)
+{
+	char path[100], text[4096];
+	struct policy_event event = {.kind = EVENT_OVERRIDE_SET,
+		.account = SPAN("login:a@e.test"),
+		.until = {.us = at_s(5).wall.us},
+		.limit = SPAN("hourly"),
+		.rate = {.n = 512 << 20, .window_us = HOUR_US, .is_size = true}};
+	(void)remove(path_in("recorded", path));
+	struct recorder *recorder = recorder_to(path, 1 << 20, at_s(0));
+	recorder_event(recorder, &event, at_s(1));
+	event = (struct policy_event){.kind = EVENT_OVERRIDE_UNSET,
+		.account = SPAN("domain:e.test"),
+		.until = WALL_NEVER,
+		.limit = SPAN("hourly")};
+	recorder_event(recorder, &event, at_s(2));
+	event = (struct policy_event){
+		.kind = EVENT_RESET, .account = SPAN("server:"), .until = WALL_NEVER};
+	recorder_event(recorder, &event, at_s(3));
+	recorder_close(recorder);
+	read_file(path, text, sizeof(text));
+	const char *second = strchr(text, '\n');
+	ck_assert_ptr_nonnull(second);
+	ck_assert_str_eq(second + 1,
+		"{\"ts\":1800000001.0,\"mono\":3600001.0,\"event\":\"command\",\"verb\":"
+		"\"override set\",\"account\":\"login:a@e.test\",\"until\":1800000005.0,"
+		"\"limit\":\"hourly\",\"rate\":\"512M/1h\"}\n"
+		"{\"ts\":1800000002.0,\"mono\":3600002.0,\"event\":\"command\",\"verb\":"
+		"\"override unset\",\"account\":\"domain:e.test\",\"limit\":\"hourly\"}\n"
+		"{\"ts\":1800000003.0,\"mono\":3600003.0,\"event\":\"command\",\"verb\":"
+		"\"reset\",\"account\":\"server:\"}\n");
+}
+END_TEST
+
 START_TEST(file_stops_at_its_size)
 {
 	char path[100], text[8192];
@@ -405,6 +470,7 @@ int main(void)
 		{"a_recording_replays_to_the_same_decisions",
 			a_recording_replays_to_the_same_decisions, ROUNDS},
 		{"file_is_private_and_is_added_to", file_is_private_and_is_added_to, 0},
+		{"commands_are_written_whole", commands_are_written_whole, 0},
 		{"file_stops_at_its_size", file_stops_at_its_size, 0},
 		{"no_recorder_and_no_file", no_recorder_and_no_file, 0},
 	};

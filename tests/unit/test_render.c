@@ -65,6 +65,22 @@ static const struct {
 		"store:\n"
 		"  state: ok\n"
 		"  error: -\n"},
+	/* Sentences stand one a line. */
+	{"", "{\"result\":\"refused\",\"messages\":[\"f:1: a, b\",\"x\\u001b\"],\"restart\":[]}", 0,
+		false,
+		"result:   refused\n"
+		"messages:\n"
+		"  f:1: a, b\n"
+		"  x\\x1b\n"
+		"restart:  none\n"},
+	/* A text alone is its lines; what stands beside another member is a value like others. */
+	{"", "{\"text\":\"# a\\n\\tb = \\\"c\\\";\\n\\nlast\"}", 0, false,
+		"# a\n\tb = \"c\";\n\nlast\n"},
+	{"", "{\"text\":\"a\\n\"}", 0, false, "a\n"},
+	{"", "{\"text\":\"\"}", 0, false, ""},
+	{"", "{\"text\":\"\\u001b[31m\\u0000\\r\\n\"}", 0, false, "\\x1b[31m\\x00\\x0d\n"},
+	{"", "{\"text\":\"a\\nb\",\"n\":1}", 0, false, "text: a\\x0ab\nn:    1\n"},
+	{"", "{\"text\":1}", 0, false, "text: 1\n"},
 	/* An object's lists become tables below it, each with its columns. */
 	{"limits: name=Limit used=Used:r decisions: at=Time",
 		"{\"limits\":[{\"name\":\"hourly\",\"used\":5}],\"account\":\"a\","

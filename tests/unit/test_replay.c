@@ -345,7 +345,7 @@ START_TEST(events_beside_the_stream)
 				ALICE("201", "RCPT", "m4", "a@x"),
 		EVENT("150", "\"event\":\"bounce\",\"instance\":\"m1\"")
 			EVENT("200", "\"event\":\"release\",\"sasl_username\":\"alice\"")
-				EVENT("200.5", SUSPEND("alice") ",\"until\":200.9")
+				EVENT("200.5", SUSPEND("login:alice") ",\"until\":200.9")
 					EVENT("999", "\"event\":\"release\""));
 	check_actions(&r, (const char *[]){D, R, D, DP}, 4);
 	/* The last one comes after the stream's end. */
@@ -371,6 +371,77 @@ START_TEST(bad_lines_are_counted_and_named)
 	/* The period begins with the first line that has a time. */
 	replay(&r, LIMIT_2, "no json\n" ALICE("100", "RCPT", "m1", "a@x"), NULL);
 	ck_assert_int_eq(r.summary.first.us, 100 * SECOND_US);
+}
+END_TEST
+
+START_TEST(a_verdict_with_a_code)
+{
+	json_t *with = json_object(), *without = json_object();
+	jsonl_put_verdict(
+		with, &(struct verdict){.action = ACTION_DEFER, .code = 452, .rule = "cap"});
+	jsonl_put_verdict(without, &(struct verdict){.action = ACTION_DEFER, .rule = "cap"});
+	ck_assert_str_eq(json_string_value(json_object_get(with, "action")), "DEFER");
+	ck_assert_int_eq(json_integer_value(json_object_get(with, "code")), 452);
+	ck_assert_ptr_null(json_object_get(without, "code"));
+	json_decref(with);
+	json_decref(without);
+}
+END_TEST
+
+#define OVERRIDE(who, rate)                                                                        \
+	"\"event\":\"command\",\"verb\":\"override set\",\"account\":\"" who                       \
+	"\",\"limit\":\"hourly\",\"rate\":\"" rate "\""
+#define UNSET(who)                                                                                 \
+	"\"event\":\"command\",\"verb\":\"override unset\",\"account\":\"" who                     \
+	"\",\"limit\":\"hourly\""
+#define RESET(who) "\"event\":\"command\",\"verb\":\"reset\",\"account\":\"" who "\""
+
+START_TEST(overrides_and_resets)
+{
+	struct replayed r;
+	replay(&r, LIMIT_2,
+		ALICE("100", "RCPT", "m1", "a@x") EVENT("101", OVERRIDE("login:alice", "1/1h"))
+			ALICE("102", "RCPT", "m2", "a@x") EVENT("103",
+				OVERRIDE("login:alice", "3/1h")) ALICE("104", "RCPT", "m3", "a@x")
+				EVENT("105", UNSET("login:alice")) ALICE("106", "RCPT", "m4", "a@x")
+					EVENT("107", RESET("login:alice"))
+						ALICE("108", "RCPT", "m5", "a@x"),
+		NULL);
+	check_actions(&r, (const char *[]){D, DP, D, DP, D}, 5);
+	ck_assert_uint_eq(r.summary.bad_lines, 0);
+}
+END_TEST
+
+static const char *const bad_commands[] = {
+	SUSPEND("alice"),
+	SUSPEND(""),
+	"\"event\":\"command\",\"verb\":\"suspend\"",
+	"\"event\":\"command\",\"verb\":\"suspend\",\"account\":7",
+	"\"event\":\"command\",\"verb\":\"suspend\",\"account#hex\":\"6c6\"",
+	"\"event\":\"command\",\"verb\":\"suspend\",\"account#hex\":[]",
+	OVERRIDE("login:alice", "5"),
+	OVERRIDE("login:alice", "0/1h"),
+	OVERRIDE("login:alice", ""),
+	"\"event\":\"command\",\"verb\":\"override "
+	"set\",\"account\":\"login:alice\",\"rate\":\"1/1h\"",
+	"\"event\":\"command\",\"verb\":\"override unset\",\"account\":\"login:alice\"",
+	"\"event\":\"command\",\"verb\":\"override unset\",\"account\":\"login:alice\","
+	"\"limit\":\"a name that is much longer than the names of limits are\"",
+};
+
+/* Told, and nothing is changed by it. */
+START_TEST(bad_command)
+{
+	char stream[1000];
+	struct replayed r;
+	ck_assert_int_gt(snprintf(stream, sizeof(stream), "%s{\"ts\":101,%s}\n%s",
+				 ALICE("100", "RCPT", "m1", "a@x"), bad_commands[_i],
+				 ALICE("102", "RCPT", "m2", "a@x")),
+		0);
+	replay(&r, LIMIT_2, stream, NULL);
+	check_actions(&r, (const char *[]){D, D}, 2);
+	ck_assert_uint_eq(r.summary.bad_lines, 1);
+	ck_assert_ptr_nonnull(strstr(r.summary.first_bad, ":2: a command "));
 }
 END_TEST
 
@@ -452,6 +523,9 @@ int main(void)
 		{"any_now_reads_back", any_now_reads_back, 0},
 		{"interleaved_messages", interleaved_messages, 0},
 		{"events_beside_the_stream", events_beside_the_stream, 0},
+		{"a_verdict_with_a_code", a_verdict_with_a_code, 0},
+		{"overrides_and_resets", overrides_and_resets, 0},
+		{"bad_command", bad_command, ROWS(bad_commands)},
 		{"bad_lines_are_counted_and_named", bad_lines_are_counted_and_named, 0},
 		{"nothing_to_replay", nothing_to_replay, 0},
 		{"seed_of_a_stream", seed_of_a_stream, 0},

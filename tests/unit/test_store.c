@@ -42,8 +42,9 @@ static struct loaded load(struct store *s, int64_t wall_us)
 {
 	struct loaded loaded = {0};
 	struct errbuf err;
+	struct store_load_query query = {.wall = {.us = wall_us}};
 
-	ck_assert_int_eq(store_load(s, (wall_t){.us = wall_us}, on_load, &loaded, &err), 0);
+	ck_assert_int_eq(store_load(s, &query, on_load, &loaded, &err), 0);
 	return loaded;
 }
 
@@ -100,7 +101,7 @@ START_TEST(test_audit_round_trip)
 	rows = audit(s, (struct store_audit_query){0});
 	ck_assert_uint_eq(json_array_size(rows), 3);
 	row = json_array_get(rows, 0);
-	ck_assert_uint_eq(json_object_size(row), 7);
+	ck_assert_uint_eq(json_object_size(row), 9);
 	ck_assert_int_eq(json_integer_value(json_object_get(row, "id")), 1);
 	ck_assert_str_eq(text_at(rows, 0, "at"), "2026-09-21T14:13:20Z");
 	ck_assert_str_eq(text_at(rows, 0, "event"), "suspend");
@@ -108,6 +109,8 @@ START_TEST(test_audit_round_trip)
 	ck_assert_str_eq(text_at(rows, 0, "until"), "permanent");
 	ck_assert_str_eq(text_at(rows, 0, "author"), "root (uid 0)");
 	ck_assert_str_eq(text_at(rows, 0, "reason"), "spam run");
+	ck_assert(json_is_null(json_object_get(row, "limit")));
+	ck_assert(json_is_null(json_object_get(row, "rate")));
 	ck_assert_str_eq(text_at(rows, 1, "until"), "2026-09-21T15:13:20Z");
 	ck_assert_str_eq(text_at(rows, 2, "event"), "release");
 	ck_assert(json_is_null(json_object_get(json_array_get(rows, 2), "until")));
@@ -183,7 +186,9 @@ START_TEST(test_any_bytes)
 	json_decref(rows);
 	store_free(s);
 	s = open_store(state);
-	ck_assert_int_eq(store_load(s, (wall_t){T0}, on_load_bytes, &row, &err), 0);
+	ck_assert_int_eq(
+		store_load(s, &(struct store_load_query){.wall = {T0}}, on_load_bytes, &row, &err),
+		0);
 	store_free(s);
 }
 END_TEST
@@ -197,6 +202,7 @@ START_TEST(test_longest_texts)
 	event.account = span_make(big, EVENT_ACCOUNT_MAX);
 	event.reason = span_make(big, EVENT_REASON_MAX);
 	event.author = span_make(big, EVENT_AUTHOR_MAX);
+	event.limit = span_make(big, RULE_SIZE - 1);
 	ck_assert_int_eq(put(s, event).result, 0);
 	event.author.n++;
 	ck_assert_int_eq(store_event(s, &event, on_event, NULL), -EINVAL);
@@ -205,6 +211,9 @@ START_TEST(test_longest_texts)
 	ck_assert_int_eq(store_event(s, &event, on_event, NULL), -EINVAL);
 	event.reason.n--;
 	event.account.n++;
+	ck_assert_int_eq(store_event(s, &event, on_event, NULL), -EINVAL);
+	event.account.n--;
+	event.limit.n++;
 	ck_assert_int_eq(store_event(s, &event, on_event, NULL), -EINVAL);
 	store_free(s);
 }
@@ -224,11 +233,14 @@ START_TEST(test_why_round_trip)
 	d.action = ACTION_REJECT;
 	d.stage = STAGE_EOM;
 	d.room_at.us = 0;
+	d.code = 450;
+	d.used = UINT64_MAX;
 	store_decision(s, &d);
 	rows = why(s, " 7zok-lm9q wx");
 	ck_assert_uint_eq(json_array_size(rows), 2);
 	row = json_array_get(rows, 0);
-	ck_assert_uint_eq(json_object_size(row), 16);
+	ck_assert_uint_eq(json_object_size(row), 17);
+	ck_assert(json_is_null(json_object_get(row, "code")));
 	ck_assert_str_eq(text_at(rows, 0, "at"), "2026-09-21T14:13:20Z");
 	ck_assert_str_eq(text_at(rows, 0, "reference"), "7Z0K1M9QWX");
 	ck_assert_str_eq(text_at(rows, 0, "account"), "login:alice@example.org");
@@ -248,6 +260,8 @@ START_TEST(test_why_round_trip)
 	row = json_array_get(rows, 1);
 	ck_assert(json_is_true(json_object_get(row, "observed")));
 	ck_assert(json_is_null(json_object_get(row, "room_at")));
+	ck_assert_int_eq(json_integer_value(json_object_get(row, "code")), 450);
+	ck_assert_int_eq(json_integer_value(json_object_get(row, "used")), INT64_MAX);
 	ck_assert_str_eq(text_at(rows, 1, "stage"), "END-OF-MESSAGE");
 	json_decref(rows);
 	rows = why(s, "7Z0K1M9QWX7");

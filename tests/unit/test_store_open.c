@@ -110,23 +110,6 @@ START_TEST(test_refuses_other_databases)
 }
 END_TEST
 
-START_TEST(test_refuses_what_is_no_database)
-{
-	char path[128];
-	struct errbuf err;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/policyd.db", state);
-	f = fopen(path, "w");
-	ck_assert_ptr_nonnull(f);
-	for (int i = 0; i < 1000; i++)
-		ck_assert_int_gt(fprintf(f, "no database %d\n", i), 0);
-	ck_assert_int_eq(fclose(f), 0);
-	ck_assert_int_eq(try_open(&err), -EPROTO);
-	ck_assert_ptr_nonnull(strstr(err.text, "move it away"));
-}
-END_TEST
-
 START_TEST(test_refuses_a_directory_of_others)
 {
 	struct errbuf err;
@@ -156,7 +139,6 @@ int main(void)
 	tcase_add_test(tests, test_makes_what_is_missing);
 	tcase_add_test(tests, test_second_start_is_refused);
 	tcase_add_loop_test(tests, test_refuses_other_databases, 0, 4);
-	tcase_add_test(tests, test_refuses_what_is_no_database);
 	tcase_add_test(tests, test_refuses_a_directory_of_others);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);

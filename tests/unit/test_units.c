@@ -100,37 +100,64 @@ END_TEST
 
 static const struct {
 	const char *text;
-	uint32_t n; /* 0: not taken */
+	uint64_t n; /* 0: not taken */
 	int64_t window_us;
 	const char *hint; /* must stand in the error */
+	bool is_size;
 } rates[] = {
-	{"200/1h", 200, HOUR_US, NULL},
-	{"1000/1d", 1000, DAY_US, NULL},
-	{"20/1m", 20, MINUTE_US, NULL},
-	{"20/60s", 20, MINUTE_US, NULL},
-	{"1/31d", 1, 31 * DAY_US, NULL},
-	{"1000000000/1h", 1000000000, HOUR_US, NULL},
-	{"unlimited", RATE_UNLIMITED, 0, NULL},
-	{"0", 0, 0, "\"200/1h\" or \"unlimited\""},
-	{"200", 0, 0, "\"200/1h\" or \"unlimited\""},
-	{"", 0, 0, "\"200/1h\""},
-	{"none", 0, 0, "\"200/1h\" or \"unlimited\""},
-	{"0/1h", 0, 0, "at least 1"},
-	{"-5/1h", 0, 0, "N/window"},
-	{"/1h", 0, 0, "N/window"},
-	{"200/", 0, 0, "window"},
-	{"200/1", 0, 0, "window"},
-	{"200/h", 0, 0, "window"},
-	{"200/59s", 0, 0, "1m to 31d"},
-	{"200/32d", 0, 0, "1m to 31d"},
-	{"200/0", 0, 0, "1m to 31d"},
-	{"1000000001/1h", 0, 0, "up to 1000000000"},
-	{"4294967396/1h", 0, 0, "up to 1000000000"},
-	{"99999999999999999999999/1h", 0, 0, "up to 1000000000"},
-	{"1/2/1h", 0, 0, "N/window"},
-	{"200 / 1h", 0, 0, "N/window"},
-	{"50/message", 0, 0, "window"},
-	{"Unlimited", 0, 0, "unlimited"},
+	{"200/1h", 200, HOUR_US, NULL, false},
+	{"1000/1d", 1000, DAY_US, NULL, false},
+	{"20/1m", 20, MINUTE_US, NULL, false},
+	{"20/60s", 20, MINUTE_US, NULL, false},
+	{"1/31d", 1, 31 * DAY_US, NULL, false},
+	{"4294967396/1h", UINT64_C(4294967396), HOUR_US, NULL, false},
+	{"9007199254740992/1h", UINT64_C(1) << 53, HOUR_US, NULL, false},
+	{"10_000/1d", 10000, DAY_US, NULL, false},
+	{"1_0_0/1d", 100, DAY_US, NULL, false},
+	{"0000000000000000000000000000000000000007/1h", 7, HOUR_US, NULL, false},
+	{"500k/1h", 500 * 1024, HOUR_US, NULL, true},
+	{"500M/1d", UINT64_C(500) << 20, DAY_US, NULL, true},
+	{"1_000G/31d", UINT64_C(1000) << 30, 31 * DAY_US, NULL, true},
+	{"8388608G/1d", UINT64_C(1) << 53, DAY_US, NULL, true},
+	{"50/message", 50, RATE_PER_MESSAGE, NULL, false},
+	{"25M/message", UINT64_C(25) << 20, RATE_PER_MESSAGE, NULL, true},
+	{"unlimited", RATE_UNLIMITED, 0, NULL, false},
+	{"8388609G/1d", 0, 0, "up to 9007199254740992", false},
+	{"9007199254740993/1h", 0, 0, "up to 9007199254740992", false},
+	{"00000000000000000000000000000000000000007/1h", 0, 0, "N/window", false},
+	{"10_000", 0, 0, "a bare number", false},
+	{"_10/1d", 0, 0, "N/window", false},
+	{"10_/1d", 0, 0, "N/window", false},
+	{"1__0/1d", 0, 0, "N/window", false},
+	{"1_0_k/1d", 0, 0, "N/window", false},
+	{"10_k/1d", 0, 0, "N/window", false},
+	{"10K/1d", 0, 0, "N/window", false},
+	{"10m/1d", 0, 0, "N/window", false},
+	{"10MB/1d", 0, 0, "N/window", false},
+	{"M/1d", 0, 0, "N/window", false},
+	{"1.5M/1d", 0, 0, "N/window", false},
+	{"0k/1d", 0, 0, "at least 1", false},
+	{"0/message", 0, 0, "at least 1", false},
+	{"50/messages", 0, 0, "or message", false},
+	{"50/Message", 0, 0, "or message", false},
+	{"/message", 0, 0, "N/window", false},
+	{"0", 0, 0, "\"200/1h\" or \"unlimited\"", false},
+	{"200", 0, 0, "\"200/1h\" or \"unlimited\"", false},
+	{"", 0, 0, "\"200/1h\"", false},
+	{"none", 0, 0, "\"200/1h\" or \"unlimited\"", false},
+	{"0/1h", 0, 0, "at least 1", false},
+	{"-5/1h", 0, 0, "N/window", false},
+	{"/1h", 0, 0, "N/window", false},
+	{"200/", 0, 0, "window", false},
+	{"200/1", 0, 0, "window", false},
+	{"200/h", 0, 0, "window", false},
+	{"200/59s", 0, 0, "1m to 31d", false},
+	{"200/32d", 0, 0, "1m to 31d", false},
+	{"200/0", 0, 0, "1m to 31d", false},
+	{"99999999999999999999999/1h", 0, 0, "up to 9007199254740992", false},
+	{"1/2/1h", 0, 0, "N/window", false},
+	{"200 / 1h", 0, 0, "N/window", false},
+	{"Unlimited", 0, 0, "unlimited", false},
 };
 
 START_TEST(rate_row)
@@ -150,6 +177,7 @@ START_TEST(rate_row)
 	ck_assert_msg(r == 0, "\"%s\": %s", rates[_i].text, err.text);
 	ck_assert_uint_eq(rate.n, rates[_i].n);
 	ck_assert_int_eq(rate.window_us, rates[_i].window_us);
+	ck_assert_int_eq(rate.is_size, rates[_i].is_size);
 }
 END_TEST
 
@@ -205,7 +233,31 @@ START_TEST(rate_round_trip)
 	ck_assert_int_eq(rate_parse(span_of(rate_format(&rate, buf)), &back, NULL), 0);
 	ck_assert_uint_eq(rate.n, back.n);
 	ck_assert_int_eq(rate.window_us, back.window_us);
+	ck_assert_int_eq(rate.is_size, back.is_size);
 	ck_assert_str_eq(rate_format(&back, again), rate_format(&rate, buf));
+}
+END_TEST
+
+static const struct {
+	struct rate rate;
+	const char *text;
+} written[] = {
+	{{.n = 50, .window_us = RATE_PER_MESSAGE}, "50/message"},
+	{{.n = 10000, .window_us = DAY_US}, "10000/1d"},
+	{{.n = UINT64_C(1) << 20, .window_us = HOUR_US}, "1048576/1h"},
+	{{.n = UINT64_C(1) << 20, .window_us = HOUR_US, .is_size = true}, "1M/1h"},
+	{{.n = UINT64_C(1536) << 20, .window_us = DAY_US, .is_size = true}, "1536M/1d"},
+	{{.n = UINT64_C(2) << 30, .window_us = RATE_PER_MESSAGE, .is_size = true}, "2G/message"},
+	{{.n = 1000, .window_us = HOUR_US, .is_size = true}, "1000/1h"},
+	{{.n = UINT64_C(1) << 53, .window_us = 31 * DAY_US}, "9007199254740992/31d"},
+	{{.n = RATE_UNLIMITED}, "unlimited"},
+};
+
+START_TEST(rate_format_row)
+{
+	char buf[RATE_TEXT_SIZE];
+
+	ck_assert_str_eq(rate_format(&written[_i].rate, buf), written[_i].text);
 }
 END_TEST
 
@@ -217,6 +269,7 @@ int main(void)
 		{"rate_row", rate_row, ROWS(rates)},
 		{"errors_are_optional", errors_are_optional, 0},
 		{"duration_format_row", duration_format_row, ROWS(shown)},
+		{"rate_format_row", rate_format_row, ROWS(written)},
 		{"rate_round_trip", rate_round_trip, ROWS(rates)},
 	};
 	return SUITE_RUN("units", rows);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* Decisions are the engine's; this file only carries out what it says. */
+#include "effects.h"
+
+#include <stdio.h>
+
+#include "policyd/log.h"
+
+static void log_decision(const struct decision *d)
+{
+	char room[WALL_TEXT_SIZE] = "", code[8] = "";
+	if (d->room_at.us)
+		wall_format(d->room_at, room);
+	if (d->code && snprintf(code, sizeof(code), "%u", d->code) < 0)
+		code[0] = '\0';
+	log_event(LEVEL_NOTICE, d->observed ? "observed" : "decision",
+		F_STR("action", action_rows[d->action].word), F_STR("rule", d->rule),
+		F_SPAN("account", subject_shown(span_of(d->account))), F_INT("used", d->used),
+		F_INT("limit", d->limit), F_STR("room_at", room),
+		F_STR("stage", stage_name(d->stage)), F_STR("client", d->client),
+		F_STR("instance", d->instance), F_STR("queue_id", d->queue_id),
+		F_STR("sender", d->sender), F_STR("recipient", d->recipient), F_STR("code", code),
+		F_STR("reference", d->reference));
+}
+
+void effects_carry_out(void *ctx, struct now now)
+{
+	const struct effects *effects = ctx;
+	struct effect effect;
+	while (engine_effect(effects->engine, &effect)) {
+		switch (effect.kind) {
+		case EFFECT_DECISION:
+			log_decision(effect.decision);
+			if (effect.keep)
+				store_decision(effects->store, effect.decision);
+			break;
+		case EFFECT_REPLY:
+			policy_server_reply(effects->server, effect.conn, effect.verdict, now);
+			break;
+		case EFFECT_NOTE:
+			log_event(LEVEL_WARNING, "engine", F_STR("note", effect.note));
+			break;
+		}
+	}
+}
+
+/* ---- recording ---- */
+
+static void on_opened(
+	void *ctx, engine_conn conn, struct span listener, const struct ip *peer, struct now now)
+{
+	const struct effects *effects = ctx;
+	recorder_opened(effects->recorder, conn, listener, peer, now);
+}
+
+static void on_answered(void *ctx, engine_conn conn, const struct request *request,
+	const struct verdict *verdict, struct now now)
+{
+	const struct effects *effects = ctx;
+	recorder_answered(effects->recorder, conn, request, verdict, now);
+}
+
+static void on_closed(void *ctx, engine_conn conn, struct now now)
+{
+	const struct effects *effects = ctx;
+	recorder_closed(effects->recorder, conn, now);
+}
+
+struct policy_server_hooks effects_hooks(struct effects *effects, bool is_recording)
+{
+	return (struct policy_server_hooks){
+		.opened = is_recording ? on_opened : NULL,
+		.answered = is_recording ? on_answered : NULL,
+		.closed = is_recording ? on_closed : NULL,
+		.after = effects_carry_out,
+		.ctx = effects,
+	};
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/* Counters are counted where things happen; here is only what has to be asked for. */
+#include "health.h"
+
+#include <assert.h>
+
+#include "policyd/log.h"
+#include "policyd/metric.h"
+
+/* The rows of accounts stand in the order of their kinds. */
+static_assert(METRIC_ACCOUNTS_DOMAIN - METRIC_ACCOUNTS_LOGIN == ACCOUNT_DOMAIN - ACCOUNT_LOGIN &&
+		      ACCOUNT_KINDS == ACCOUNT_DOMAIN + 1 && ACCOUNT_LOGIN == 0,
+	"metric.def and kind.def differ");
+
+/* With very many of them, counting takes its time. */
+#define OVERRIDES_EVERY_S 10
+
+/* ---- metrics ---- */
+
+static bool count_one(void *ctx, struct span key, const struct override *override)
+{
+	uint64_t *count = ctx;
+	(void)key;
+	(void) override;
+	++*count;
+	return true;
+}
+
+static void overrides_set(struct engine *engine, struct now now)
+{
+	uint64_t count = 0;
+	if (now.mono.us / SECOND_US % OVERRIDES_EVERY_S != 0)
+		return;
+	engine_overrides(engine, count_one, &count);
+	metric_set(METRIC_OVERRIDES, count);
+}
+
+static void gauges_set(struct engine *engine, const struct store *store, struct now now)
+{
+	struct engine_figures figures;
+	engine_figures(engine, &figures);
+	for (unsigned kind = 0; kind < ACCOUNT_KINDS; kind++)
+		metric_set(
+			(enum metric)(METRIC_ACCOUNTS_LOGIN + kind), figures.accounts.count[kind]);
+	metric_set(METRIC_ACCOUNTS_EVICTED, figures.accounts.evicted);
+	metric_set(METRIC_SUSPENDED, figures.accounts.suspended);
+	metric_set(METRIC_MESSAGES_OPEN, figures.messages);
+	metric_set(METRIC_EMERGENCY, now.mono.us < engine_emergency_until(engine).us);
+	metric_set(METRIC_STORE_FAILING, store_is_failing(store, NULL));
+	overrides_set(engine, now);
+}
+
+/* ---- the log ---- */
+
+/* A disk that is frozen fails nothing: it only never answers. */
+#define STORE_SILENT_US (5 * SECOND_US)
+
+static bool is_silent(struct health *health, const struct store *store, mono_t mono)
+{
+	uint64_t progress = metric_get(METRIC_STORE_COMMITS) + metric_get(METRIC_STORE_ERRORS);
+	if (store_pending(store) == 0 || progress != health->store_progress) {
+		health->store_progress = progress;
+		health->store_since = mono;
+	}
+	return mono.us - health->store_since.us >= STORE_SILENT_US;
+}
+
+void health_store(struct health *health, struct store *store, mono_t mono)
+{
+	const char *error = "";
+	struct errbuf note;
+	bool is_failing = store_is_failing(store, &error);
+	if (is_silent(health, store, mono)) {
+		is_failing = true;
+		error = "the disk has not answered for 5 seconds";
+	}
+	if (is_failing && !health->store_was_failing)
+		log_event(LEVEL_ERROR, "store failing", F_STR("error", error),
+			F_STR("effect", "mail is judged from memory; changes are refused"));
+	if (!is_failing && health->store_was_failing)
+		log_event(LEVEL_NOTICE, "store works again", F_STR("error", ""));
+	health->store_was_failing = is_failing;
+	while (store_take_note(store, &note))
+		log_event(LEVEL_WARNING, "store", F_STR("note", note.text));
+}
+
+/* Once: after the first line that is missing, the rest is of little use. */
+static void tell_record(struct health *health)
+{
+	if (health->record_was_told || metric_get(METRIC_RECORD_DROPPED) == 0)
+		return;
+	health->record_was_told = true;
+	log_event(LEVEL_WARNING, "record incomplete",
+		F_STR("effect", "lines are missing: record.max_bytes is reached, or the disk was "
+				"full or too slow"));
+}
+
+void health_tick(struct health *health, struct engine *engine, struct store *store, struct now now)
+{
+	gauges_set(engine, store, now);
+	health_store(health, store, now.mono);
+	tell_record(health);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* health.h - how the daemon is: as metrics, and in the log when something begins or ceases to fail. */
+#ifndef POLICYD_HEALTH_H
+#define POLICYD_HEALTH_H
+
+#include <stdbool.h>
+
+#include "policyd/engine.h"
+#include "policyd/store.h"
+
+/* What was told; zero is the first state. */
+struct health {
+	bool store_was_failing, record_was_told;
+	uint64_t store_progress; /* jobs that came back, as of store_since */
+	mono_t store_since;      /* when the disk last answered, or had nothing to do */
+};
+
+/* To be called when something has come back from the disk: what fails is told, and when it works again. */
+void health_store(struct health *health, struct store *store, mono_t mono);
+/* To be called once a second. */
+void health_tick(struct health *health, struct engine *engine, struct store *store, struct now now);
+
+#endif

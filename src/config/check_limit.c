@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which settings of a limit go together, and which actions Postfix can carry out. A field whose value
+ * was refused has been told, and is passed over.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "snapshot.h"
+
+static void check_differs(struct diag *diag, const struct config *config, size_t i)
+{
+	const struct config_limit *limit = &config->limits[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct config_limit *other = &config->limits[j];
+		char place[PLACE_SIZE];
+
+		if (!other->name || strcmp(limit->name, other->name) != 0)
+			continue;
+		diag_error(diag, limit->place,
+			"limits.name \"%s\" is taken already at %s: give it another name",
+			limit->name, diag_place(other->place, place));
+		return;
+	}
+}
+
+static void check_per_message(struct diag *diag, const struct config_limit *limit)
+{
+	char rate[RATE_TEXT_SIZE];
+
+	if (limit->unit != UNIT_RECIPIENTS && limit->unit != UNIT_EXTERNAL_RECIPIENTS &&
+		limit->unit != UNIT_BYTES)
+		diag_error(diag, limit->place,
+			"limits.rate \"%s\" of \"%s\": a message has recipients, "
+			"external-recipients and bytes, not %s: write one of these units, or a "
+			"window, as in \"200/1h\"",
+			rate_format(&limit->rate, rate), limit->name, unit_name(limit->unit));
+	if (limit->key != KEY_ACCOUNT)
+		diag_error(diag, limit->place,
+			"limits.key \"%s\" of \"%s\": a cap per message counts by account: leave "
+			"key out, or write a window, as in \"200/1h\"",
+			key_name(limit->key), limit->name);
+}
+
+static void check_rate(struct diag *diag, const struct config_limit *limit)
+{
+	char rate[RATE_TEXT_SIZE];
+
+	if (limit->rate.window_us == RATE_PER_MESSAGE)
+		check_per_message(diag, limit);
+	if (limit->rate.is_size && limit->unit != UNIT_BYTES)
+		diag_error(diag, limit->place,
+			"limits.rate \"%s\" of \"%s\": k, M and G are sizes: write unit = "
+			"\"bytes\", or all digits, as in \"10_000/1d\"",
+			rate_format(&limit->rate, rate), limit->name);
+}
+
+/* Postfix tells the whole message's refusals, not to which recipient they belong. */
+static void check_key(struct diag *diag, const struct config_limit *limit)
+{
+	if (limit->unit != UNIT_REJECTED_RECIPIENTS)
+		return;
+	if (limit->key == KEY_RECIPIENT_DOMAIN || limit->key == KEY_ACCOUNT_RECIPIENT_DOMAIN ||
+		limit->key == KEY_PROVIDER)
+		diag_error(diag, limit->place,
+			"limits.key \"%s\" of \"%s\": Postfix tells how many recipients it "
+			"refused, not which: write key = \"account\"",
+			key_name(limit->key), limit->name);
+}
+
+static void check_action(
+	struct diag *diag, const struct config *config, const struct config_limit *limit)
+{
+	enum action action = limit->action.action;
+
+	if (action != ACTION_PREPEND && action != ACTION_FILTER)
+		return;
+	if (config->commit_at == COMMIT_RCPT)
+		diag_error(diag, limit->place,
+			"limits.action %s of \"%s\" is an answer at DATA, which commit_at = "
+			"\"rcpt\" never gives: leave commit_at out, and let Postfix ask in "
+			"smtpd_data_restrictions too",
+			action_rows[action].word, limit->name);
+	if (action == ACTION_PREPEND && limit->unit == UNIT_BYTES)
+		diag_error(diag, limit->place,
+			"limits.action PREPEND of \"%s\": the size is known at END-OF-MESSAGE, "
+			"where Postfix ignores PREPEND: write another action, or another unit",
+			limit->name);
+}
+
+void check_limits(struct diag *diag, const struct config *config)
+{
+	for (size_t i = 0; i < config->limits_n; i++) {
+		const struct config_limit *limit = &config->limits[i];
+
+		if (!limit->name)
+			continue;
+		check_differs(diag, config, i);
+		check_rate(diag, limit);
+		check_key(diag, limit);
+		check_action(diag, config, limit);
+	}
+}
+
+/* ---- against Postfix ---- */
+
+/* smtpd gives these to cleanup, which a proxy filter stands before: it only warns (access(5)). */
+static bool is_for_cleanup(enum action action)
+{
+	return action == ACTION_HOLD || action == ACTION_DISCARD || action == ACTION_REDIRECT ||
+	       action == ACTION_BCC || action == ACTION_FILTER;
+}
+
+static bool is_set(const char *value)
+{
+	return value && value[0] != '\0';
+}
+
+/* setting with action stands at place; name: of the limit, or NULL. */
+static void check_proxy(struct diag *diag, struct config_place place, enum action action,
+	const char *setting, const char *name)
+{
+	diag_error(diag, place,
+		"%s %s%s%s%s: smtpd_proxy_filter is set in Postfix, which then lets the mail "
+		"through with a warning: write DEFER_IF_PERMIT or REJECT",
+		setting, action_rows[action].word, name ? " of \"" : "", name ? name : "",
+		name ? "\"" : "");
+}
+
+static void check_filter(
+	struct diag *diag, const struct config *config, const struct config_limit *limit)
+{
+	if (limit->action.action != ACTION_FILTER || config->filter_bypasses_content_filter)
+		return;
+	diag_error(diag, limit->place,
+		"limits.action FILTER of \"%s\": content_filter is set in Postfix, and FILTER "
+		"would take mail past it: write another action, or "
+		"filter_bypasses_content_filter = true; if that is meant",
+		limit->name);
+}
+
+int config_check_postfix(const struct config *config, const struct postfix_facts *facts,
+	struct config_report *report)
+{
+	struct diag diag = {.files = *snapshot_files(config), .borrowed = true};
+	size_t before = report->errors;
+
+	for (size_t i = 0; i < config->limits_n; i++) {
+		const struct config_limit *limit = &config->limits[i];
+
+		if (is_set(facts->content_filter))
+			check_filter(&diag, config, limit);
+		if (is_set(facts->smtpd_proxy_filter) && is_for_cleanup(limit->action.action))
+			check_proxy(&diag, limit->place, limit->action.action, "limits.action",
+				limit->name);
+	}
+	if (is_set(facts->smtpd_proxy_filter) && is_for_cleanup(config->suspension.action.action))
+		check_proxy(&diag, config->suspension.place, config->suspension.action.action,
+			"suspension.action", NULL);
+	diag_deliver(&diag, report);
+	diag_deinit(&diag);
+	return report->errors == before ? 0 : -EINVAL;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a request asks for, given what its message has been granted already (semantics 6, 10), and
+ * under which names it is counted. Whether there is room is not known here.
+ */
+#include "internal.h"
+
+/*
+ * Repetitions are alike in (stage, recipient); at DATA and later only with the same count of
+ * recipients.
+ */
+uint64_t answer_id(const struct call *c)
+{
+	uint64_t id = siphash24(&c->e->key, c->request->recipient);
+	id += (uint64_t)c->request->stage * UINT64_C(0x9e3779b97f4a7c15);
+	if (c->request->stage != STAGE_RCPT)
+		id += (uint64_t)c->request->recipients * UINT64_C(0xc2b2ae3d27d4eb4f);
+	return id;
+}
+
+static void charge(struct cost *cost, enum unit unit, uint64_t n)
+{
+	cost->look[unit] += n;
+	cost->charge[unit] += n;
+}
+
+/* One more recipient of the message. */
+static void cost_of_recipient(
+	const struct call *c, const struct recipient *recipient, struct asked *asked)
+{
+	const struct config *config = c->e->plan->snapshot;
+	bool is_counted = !recipient->is_local || config->count_local_recipients;
+	asked->accepts = 1;
+	asked->externals = !recipient->is_local;
+	asked->is_free = recipient->is_exempt && recipient->is_local;
+	asked->is_favour = recipient->is_exempt && !recipient->is_local;
+	asked->exempts = asked->is_free;
+	if (asked->is_free)
+		return;
+	asked->counts = is_counted;
+	if (is_counted) {
+		charge(&asked->cost, UNIT_MESSAGES, c->tx->counted == 0);
+		charge(&asked->cost, UNIT_RECIPIENTS, 1);
+	}
+	charge(&asked->cost, UNIT_EXTERNAL_RECIPIENTS, asked->externals);
+	/* Whether Postfix will refuse it shows at DATA; more may not be refused than N already. */
+	asked->cost.look[UNIT_REJECTED_RECIPIENTS] = 1;
+}
+
+/*
+ * Recipients that RCPT was not asked about: a duplicate, or a message that a restart cut in two.
+ * Where they go is not known; if any was external so far, or none is known, they count as such.
+ */
+static void cost_of_excess(const struct call *c, struct asked *asked)
+{
+	const struct transaction *tx = c->tx;
+	uint32_t count = asked->recipients;
+	uint32_t excess = count > tx->accepted ? count - tx->accepted : 0;
+	/* All of them were let through for nothing, and nobody else is written to. */
+	asked->is_free = tx->exempt > 0 && tx->exempt == tx->accepted && excess == 0;
+	if (excess == 0)
+		return;
+	asked->accepts = asked->counts = excess;
+	charge(&asked->cost, UNIT_MESSAGES, tx->counted == 0);
+	charge(&asked->cost, UNIT_RECIPIENTS, excess);
+	if (tx->accepted == 0 || tx->external > 0) {
+		asked->externals = excess;
+		charge(&asked->cost, UNIT_EXTERNAL_RECIPIENTS, excess);
+	}
+}
+
+/* Accepted before, and asked again because of a suspension: it is paid for. */
+static void paid(struct asked *asked)
+{
+	asked->cost = (struct cost){0};
+	asked->accepts = asked->counts = asked->externals = asked->exempts = 0;
+	asked->is_favour = false;
+}
+
+static void places_find(
+	const struct call *c, const struct recipient *recipient, struct asked *asked)
+{
+	struct engine *e = c->e;
+	unsigned keys = e->plan->class[asked->class].keys;
+	struct account_name name;
+	const struct key_input input = {
+		.request = c->request,
+		.config = e->plan->snapshot,
+		.subject = &c->subject,
+		.recipient = recipient,
+	};
+	asked->place[KEY_ACCOUNT] = account_ref(c->account);
+	for (unsigned key = KEY_ACCOUNT + 1; keys >> key; key++) {
+		asked->place[key] = (struct table_ref){0};
+		if ((keys >> key & 1) && key_name_of((enum key)key, &input, &name))
+			asked->place[key] =
+				account_ref(account_touch(e->accounts, &name, c->now.mono));
+	}
+}
+
+void asked_fill(struct call *c)
+{
+	const struct request *request = c->request;
+	struct asked *asked = &c->pending.asked;
+	struct recipient recipient;
+	bool has_recipient = request->stage == STAGE_RCPT;
+	*asked = (struct asked){
+		.stage = request->stage,
+		.answer_id = c->pending.asked.answer_id,
+		.recipients = request->recipients,
+		.bytes = request->bytes,
+		.class = c->subject.class,
+	};
+	if (has_recipient) {
+		recipient_of(request, c->e->plan->snapshot, &recipient);
+		cost_of_recipient(c, &recipient, asked);
+	} else {
+		cost_of_excess(c, asked);
+	}
+	/* At RCPT and DATA the size is what the client says it will be. */
+	asked->cost.look[UNIT_BYTES] = request->bytes;
+	if (request->stage == STAGE_EOM)
+		asked->cost.charge[UNIT_BYTES] = request->bytes;
+	if (c->was_accepted)
+		paid(asked);
+	places_find(c, has_recipient ? &recipient : NULL, asked);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From a standing and findings to a decision and a verdict: the strongest wins (semantics 15 to 17).
+ * What is charged for it, and when, is flow.c's.
+ */
+#include "internal.h"
+
+#include <stddef.h>
+
+#include "policyd/mem.h"
+
+void verdict_pass(struct verdict *verdict)
+{
+	verdict->action = ACTION_DUNNO;
+	verdict->code = 0;
+	verdict->rule[0] = verdict->would[0] = verdict->reference[0] = verdict->text[0] = '\0';
+}
+
+void verdict_copy(struct verdict *to, const struct verdict *from)
+{
+	memcpy(to, from, offsetof(struct verdict, text));
+	span_copy(span_of(from->text), to->text, sizeof(to->text));
+}
+
+static void verdict_of_decision(struct verdict *verdict, const struct decision *d)
+{
+	verdict->action = d->action;
+	verdict->code = d->code;
+	memcpy(verdict->rule, d->rule, sizeof(verdict->rule));
+	memcpy(verdict->reference, d->reference, sizeof(verdict->reference));
+	span_copy(span_of(d->text), verdict->text, sizeof(verdict->text));
+}
+
+const struct standing *standing_of(const struct call *c)
+{
+	if (c->pending.asked.is_free)
+		return NULL;
+	return account_standing(c->e->accounts, c->account, c->now.mono);
+}
+
+/* True when it is the first of its rule in this message. */
+static bool decide_standing(struct engine *e, struct transaction *tx,
+	const struct standing *standing, struct decision *d)
+{
+	const struct config *config = e->plan->snapshot;
+	bool is_first = decision_refer(e, tx, RULE_SUSPENDED, d);
+	d->action = config->suspension.action.action;
+	d->code = config->suspension.action.code;
+	d->room_at = standing->until;
+	text_standing(d, config, standing);
+	return is_first;
+}
+
+static bool decide_limit(struct call *c, const struct finding *finding, struct decision *d)
+{
+	const struct config_limit *limit = finding->rule->config;
+	const struct account *entry = account_get(c->e->accounts, finding->entry);
+	d->observed = limit->mode == MODE_OBSERVE;
+	bool is_first = decision_refer(c->e, c->tx, limit->name, d);
+	d->action = finding->action.action;
+	d->code = finding->action.code;
+	d->used = finding->used;
+	d->limit = finding->limit;
+	d->room_at = (wall_t){0};
+	if (finding->room_at.us != MONO_NEVER.us)
+		d->room_at = wall_of_mono(finding->room_at, c->now);
+	text_limit(
+		d, c->e->plan->snapshot, finding, entry ? table_key(entry) : span_of(d->account));
+	return is_first;
+}
+
+void decide_finding(struct call *c, const struct finding *finding)
+{
+	struct ticket *p = &c->pending;
+	p->has_decision = true;
+	p->is_first = decide_limit(c, finding, &p->decision);
+	verdict_of_decision(&p->verdict, &p->decision);
+}
+
+/* What an observe rule would have done is told, and changes nothing. */
+static void observe(struct call *c, const struct finding *finding)
+{
+	struct decision d;
+	decision_fill(&d, c->request, c->account, c->now);
+	bool is_first = decide_limit(c, finding, &d);
+	decision_publish(c->e, &d, is_first);
+	memcpy(c->pending.verdict.would, d.rule, sizeof(d.rule));
+}
+
+/* ---- what can be said at DATA only ---- */
+
+/* Postfix takes PREPEND and BCC once for each recipient at RCPT, and FILTER for all of them. */
+static bool is_for_data(enum action action)
+{
+	return action == ACTION_PREPEND || action == ACTION_FILTER || action == ACTION_BCC;
+}
+
+static void keep_for_data(struct transaction *tx, const struct decision *d)
+{
+	if (tx->at_data &&
+		action_rows[tx->at_data->action].strength >= action_rows[d->action].strength)
+		return;
+	if (!tx->at_data)
+		tx->at_data = xmalloc(sizeof(*tx->at_data));
+	*tx->at_data = *d;
+}
+
+/* FILTER takes everybody's mail elsewhere: only where everybody is elsewhere (semantics 17). */
+static bool is_fit_for_data(const struct transaction *tx)
+{
+	const struct decision *d = tx->at_data;
+	if (!d || (tx->is_diverted && d->action == ACTION_FILTER))
+		return false;
+	return d->action != ACTION_FILTER || tx->external == tx->accepted;
+}
+
+/* A request that passes at DATA gets what the message was to get there. */
+static void say_at_data(struct call *c)
+{
+	struct ticket *p = &c->pending;
+	if (p->asked.stage != STAGE_DATA || p->verdict.action != ACTION_DUNNO)
+		return;
+	if (is_fit_for_data(c->tx)) {
+		p->decision = *c->tx->at_data;
+		p->decision.at = c->now.wall;
+		p->decision.stage = STAGE_DATA;
+		p->is_first = p->has_decision = true;
+		verdict_of_decision(&p->verdict, &p->decision);
+	} else if (token_format(c->e->plan->snapshot, table_key(c->account), c->request->instance,
+			   p->verdict.text)) {
+		p->verdict.action = ACTION_PREPEND;
+		span_copy(SPAN(RULE_TOKEN), p->verdict.rule, sizeof(p->verdict.rule));
+	}
+}
+
+/* ---- the strongest ---- */
+
+/* The strongest of a standing and the rules becomes pending.verdict; NULL: there is none. */
+static void choose(struct call *c, const struct standing *standing, const struct finding *acts)
+{
+	struct ticket *p = &c->pending;
+	enum action by_standing =
+		standing ? c->e->plan->snapshot->suspension.action.action : ACTION_DUNNO;
+	bool is_limit = acts && action_rows[acts->action.action].strength >
+					action_rows[by_standing].strength;
+	if (!is_limit && !standing)
+		return;
+	p->has_decision = true;
+	decision_fill(&p->decision, c->request, c->account, c->now);
+	if (is_limit)
+		p->is_first = decide_limit(c, acts, &p->decision);
+	else
+		p->is_first = decide_standing(c->e, c->tx, standing, &p->decision);
+	if (is_for_data(p->decision.action))
+		keep_for_data(c->tx, &p->decision);
+	/* Postfix has the diversion already; a second one would say nothing new (semantics 16). */
+	else if (!c->tx->is_diverted || !action_rows[p->decision.action].accepts)
+		verdict_of_decision(&p->verdict, &p->decision);
+}
+
+void judge_request(struct call *c)
+{
+	struct ticket *p = &c->pending;
+	const struct standing *standing = standing_of(c);
+	enum action suspended = c->e->plan->snapshot->suspension.action.action;
+	struct judgement j;
+	verdict_pass(&p->verdict);
+	p->charge.n = 0;
+	if (standing && !action_rows[suspended].accepts) {
+		choose(c, standing, NULL);
+		return;
+	}
+	judge(c->e, c->tx, &p->asked, c->now, &j);
+	if (j.is_favour)
+		p->asked.counts = 0;
+	if (j.would.rule)
+		observe(c, &j.would);
+	choose(c, standing, j.acts.rule ? &j.acts : NULL);
+	say_at_data(c);
+	if (!action_rows[p->verdict.action].accepts)
+		return;
+	p->charge.n = j.items;
+	memcpy(p->charge.item, j.item, j.items * sizeof(j.item[0]));
+}
+
+void decide_mail(struct call *c, struct verdict *ret)
+{
+	struct transaction nobody = {0};
+	struct decision d;
+	c->pending.asked.is_free = false;
+	const struct standing *standing = standing_of(c);
+	if (!standing || action_rows[c->e->plan->snapshot->suspension.action.action].accepts)
+		return;
+	decision_fill(&d, c->request, c->account, c->now);
+	(void)decide_standing(c->e, &nobody, standing, &d);
+	verdict_of_decision(ret, &d);
+	decision_publish(c->e, &d, true);
+}
