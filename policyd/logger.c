@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -30,6 +31,7 @@ struct logger {
 	bool is_gathering;
 	struct sockaddr_un syslog;
 	/* Writing thread only. */
+	bool is_file;  /* standard error never blocks: whole batches are written */
 	bool is_stuck; /* the last piece was not taken in time */
 	int syslog_fd; /* -1: not connected */
 };
@@ -54,8 +56,8 @@ static int await_room(struct logger *logger, int fd)
 
 static int piece_write(struct logger *logger, struct span *bytes)
 {
-	size_t n = bytes->n < PIECE ? bytes->n : PIECE;
-	int r = await_room(logger, STDERR_FILENO);
+	size_t n = logger->is_file || bytes->n < PIECE ? bytes->n : PIECE;
+	int r = logger->is_file ? 0 : await_room(logger, STDERR_FILENO);
 	if (r != 0)
 		return r;
 	ssize_t written = write(STDERR_FILENO, bytes->p, n);
@@ -205,6 +207,8 @@ struct logger *logger_new(struct event_base *base, const char *syslog_path, stru
 		.dropped = count_dropped,
 		.ctx = logger,
 	};
+	struct stat stat;
+	logger->is_file = fstat(STDERR_FILENO, &stat) == 0 && S_ISREG(stat.st_mode);
 	logger->syslog_fd = -1;
 	logger->syslog.sun_family = AF_UNIX;
 	span_copy(span_of(syslog_path), logger->syslog.sun_path, sizeof(logger->syslog.sun_path));

@@ -25,6 +25,11 @@ struct writer_job {
 	/* On the loop thread, once, from writer_collect(); frees the job. */
 	void (*done)(void *ctx, struct writer_job *job);
 	void *ctx;
+	/*
+	 * Nobody waits for it: it may lie for up to half a second, until others have come too, so
+	 * that they share one end() (a commit). It is never overtaken.
+	 */
+	bool may_wait;
 };
 
 /*

@@ -218,7 +218,6 @@ int rate_parse(struct span text, struct rate *ret, struct errbuf *err)
 const char *duration_format(int64_t us, char buf[DURATION_TEXT_SIZE])
 {
 	const struct unit_row *unit = &duration_units[0];
-	int n;
 
 	if (us == 0)
 		unit = &duration_units[1];
@@ -227,9 +226,12 @@ const char *duration_format(int64_t us, char buf[DURATION_TEXT_SIZE])
 		if (us % (int64_t)duration_units[i].factor == 0)
 			unit = &duration_units[i];
 	}
-	n = snprintf(
-		buf, DURATION_TEXT_SIZE, "%" PRId64 "%s", us / (int64_t)unit->factor, unit->word);
-	return n > 0 ? buf : "";
+	/* It stands in every refusal: no printf(). */
+	char digits[NUMBER_TEXT_SIZE];
+	struct span number = span_of_u64((uint64_t)(us / (int64_t)unit->factor), digits);
+	size_t n = span_copy(number, buf, DURATION_TEXT_SIZE);
+	span_copy(span_of(unit->word), buf + n, DURATION_TEXT_SIZE - n);
+	return buf;
 }
 
 /* The largest unit that divides: sizes that were written with one read the same again. */

@@ -288,8 +288,8 @@ struct ticket *ticket_find(struct engine *e, uint64_t id);
 #define EFFECTS_MAX   1024 /* decisions and notes that wait; replies are as many as connections */
 #define KEEP_SLOTS    4096
 #define KEEP_A_MINUTE 60  /* decisions of one account that go to the store in a minute */
-#define KEEP_A_SECOND 200 /* of all accounts */
-#define KEEP_BURST    10000
+#define KEEP_A_SECOND 100 /* of all accounts */
+#define KEEP_BURST    4000
 
 struct queued {
 	struct queued *next;

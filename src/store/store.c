@@ -80,6 +80,7 @@ static int submit(struct store *s, struct store_job *job, const struct store_job
 	job->base.run = group_run;
 	job->base.done = job_done;
 	job->base.ctx = s;
+	job->base.may_wait = kind == &decision_kind;
 	if (!writer_submit(s->writer, &job->base)) {
 		free(job);
 		return -EAGAIN;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "policyd/mem.h"
@@ -21,6 +22,10 @@
  * Enough to share the price of an fsync, few enough that the first of a group does not wait long.
  */
 #define GROUP_MAX 256
+
+/* How long what may wait does, and how much of it is enough to begin before. */
+#define PATIENCE_NS    500000000L
+#define PATIENT_ENOUGH 128
 
 struct job_list {
 	struct writer_job *first, *last;
@@ -36,6 +41,8 @@ struct writer {
 	pthread_mutex_t mutex; /* guards what follows */
 	pthread_cond_t woken;
 	struct job_list queue, finished;
+	unsigned patient; /* in the queue, of those that may wait */
+	bool is_due;      /* the queue is not to wait any longer */
 	bool is_stopping;
 };
 
@@ -76,6 +83,21 @@ static void run_group(const struct writer *w, struct job_list group)
 		w->group.end(w->group.ctx);
 }
 
+/* Until somebody waits for what is in the queue, or it has waited long enough. */
+static void await_due(struct writer *w)
+{
+	struct timespec until;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += PATIENCE_NS;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	int r = 0;
+	while (!w->is_due && !w->is_stopping && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&w->woken, &w->mutex, &until);
+}
+
 /* Waits for work; an empty list means that it is time to go. */
 static struct job_list await_group(struct writer *w)
 {
@@ -84,7 +106,11 @@ static struct job_list await_group(struct writer *w)
 	pthread_mutex_lock(&w->mutex);
 	while (!w->queue.first && !w->is_stopping)
 		pthread_cond_wait(&w->woken, &w->mutex);
+	await_due(w);
 	group = list_take_group(&w->queue);
+	/* What is left goes on at once. */
+	w->is_due = w->queue.first != NULL;
+	w->patient = 0;
 	pthread_mutex_unlock(&w->mutex);
 	return group;
 }
@@ -136,7 +162,11 @@ struct writer *writer_new(const struct writer_group *group, size_t max_jobs, str
 	w->group = *group;
 	w->max_jobs = max_jobs;
 	pthread_mutex_init(&w->mutex, NULL);
-	pthread_cond_init(&w->woken, NULL);
+	pthread_condattr_t clock;
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->woken, &clock);
+	pthread_condattr_destroy(&clock);
 	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = w->fd < 0 ? -errno : start_thread(w);
 	if (r != 0) {
@@ -180,8 +210,12 @@ bool writer_submit(struct writer *w, struct writer_job *job)
 	pthread_mutex_lock(&w->mutex);
 	is_taken = !w->is_stopping && w->held < w->max_jobs;
 	if (is_taken) {
+		bool was_empty = !w->queue.first;
 		list_append(&w->queue, (struct job_list){.first = job, .last = job});
-		pthread_cond_signal(&w->woken);
+		w->patient += job->may_wait;
+		w->is_due = w->is_due || !job->may_wait || w->patient >= PATIENT_ENOUGH;
+		if (was_empty || w->is_due)
+			pthread_cond_signal(&w->woken);
 	}
 	pthread_mutex_unlock(&w->mutex);
 	if (is_taken)

@@ -26,6 +26,8 @@ FUNCTION_LINES_MAX = 60
 CLOCKLESS = ['base', 'protocol', 'config', 'subject', 'account', 'limits', 'engine', 'store', 'replay']
 ASKS_THE_WORLD = re.compile(
     r'\b(time|gettimeofday|clock_gettime|clock|getenv|secure_getenv|rand|srand|random|srandom|drand48|getrandom)\s*\(')
+# A thread that waits with a deadline needs the clock that the deadline is on.
+DEADLINES = {'src/store/writer.c'}
 SPDX = 'SPDX-License-Identifier: ISC'
 
 
@@ -125,7 +127,7 @@ def check_clock(build):
     for path in sources('.c', '.h', under=['src/' + m for m in CLOCKLESS] + ['include']):
         for number, line in enumerate(code_only(path.read_text()).splitlines(), 1):
             match = ASKS_THE_WORLD.search(line)
-            if match:
+            if match and short(path) not in DEADLINES:
                 found.append('%s:%d: %s()' % (short(path), number, match.group(1)))
     return found
 
