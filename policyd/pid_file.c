@@ -30,6 +30,17 @@ static size_t number_text(char text[TEXT_SIZE])
 	return n < 0 ? 0 : (size_t)n;
 }
 
+/* Nothing in it, or what a policyd before us wrote. */
+static bool is_number(int fd)
+{
+	char text[TEXT_SIZE + 1];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	size_t digits = 0;
+	while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9')
+		digits++;
+	return n == 0 || (n > 1 && digits == (size_t)n - 1 && text[digits] == '\n');
+}
+
 /*
  * root must not be led to write into another file: neither through a symbolic link nor a hard one.
  */
@@ -42,6 +53,13 @@ static int check(int fd, const char *path, struct errbuf *err)
 		err_set(err,
 			"pid_file: %s: is there and is no file of its own; remove it or name "
 			"another one",
+			path);
+		return -EEXIST;
+	}
+	if (!is_number(fd)) {
+		err_set(err,
+			"pid_file: %s: holds something else than a process number; remove it or "
+			"name another file",
 			path);
 		return -EEXIST;
 	}

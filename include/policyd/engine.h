@@ -84,8 +84,8 @@ void engine_apply(struct engine *e, const struct policy_event *event, struct now
 
 /*
  * Counters, learnt stages and unfinished messages, block by block, so that no step takes long: call
- * until it gives SAVE_DONE, handing on each block (its bytes are the caller's). A reload while it is
- * under way gives SAVE_AGAIN: throw away what was written and begin anew. save: begin with zero.
+ * until it gives SAVE_DONE, handing on each block (its bytes are the caller's). The configuration
+ * may change meanwhile. save: begin with zero.
  */
 struct engine_save {
 	bool is_begun, is_at_messages;
@@ -93,7 +93,7 @@ struct engine_save {
 	uint64_t configured; /* it began under */
 	uint64_t accounts;
 };
-enum engine_save_step { SAVE_MORE, SAVE_DONE, SAVE_AGAIN };
+enum engine_save_step { SAVE_MORE, SAVE_DONE };
 /* boot_id: tells one run of the monotonic clock from another, any text. places: of the table. */
 struct engine_save_input {
 	struct span boot_id;
@@ -181,7 +181,7 @@ void engine_decisions(
 /* Accounts by what they used most of, in slices so that no call takes long. */
 struct engine_top_row {
 	struct table_ref account;
-	uint64_t used;  /* the fullest ring of the unit asked for, in that unit */
+	uint64_t used;  /* in the widest window that its class counts the unit in */
 	uint64_t limit; /* of the tightest enforced rule on it, 0 when there is none */
 	bool suspended;
 };

@@ -73,7 +73,7 @@ struct limits_plan {
 	struct limit_rule *rule; /* in the order of the configuration */
 	struct ring_shape ring[RINGS_MAX];
 	struct plan_class *class;            /* as config->classes */
-	bool needs_recipient;                /* a rule asks who the recipient is */
+	bool needs_size;                     /* a rule counts bytes in a window */
 	struct limit_rule emergency, exempt; /* ring RING_NONE: off */
 	struct config_limit own[2];          /* what those two are made of */
 	struct ring_layout *layouts;         /* made so far */
@@ -157,10 +157,13 @@ mono_t ring_room_at(const struct rings *rings, uint32_t ring, const struct ring_
 void limits_save_shapes(const struct limits_plan *plan, struct bytes *out);
 struct limits_load {
 	struct limits_plan *plan;
-	uint32_t
-		ring[RINGS_MAX]; /* of the plan, by the file's number; RING_NONE: counted no more */
+	/* By the file's number: the plan's ring (RING_NONE: counted no more), and its shift there. */
+	uint32_t ring[RINGS_MAX];
+	uint8_t shift[RINGS_MAX];
 	size_t n;
 };
+/* What that many cells of the file are in the plan's ring; rounded up. */
+uint32_t limits_load_cells(const struct limits_load *load, uint64_t number, uint64_t cells);
 /* False: makes no sense. */
 bool limits_load_shapes(struct limits_load *load, struct reader *in);
 

@@ -18,7 +18,8 @@
 #include "policyd/bytes.h"
 #include "policyd/err.h"
 
-#define SNAPSHOT_BLOCK_MAX (256 * 1024)
+/* What one step gives, and with it at most one message of very many recipients. */
+#define SNAPSHOT_BLOCK_MAX (8 * 1024 * 1024)
 
 struct snapshots;
 

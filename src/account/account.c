@@ -43,7 +43,7 @@ static uint32_t place_take(struct accounts *a)
 	}
 	if (a->standings == a->standings_size) {
 		a->standings_size = a->standings_size ? a->standings_size * 2 : 64;
-		a->standing = xrealloc(a->standing, a->standings_size, sizeof(*a->standing));
+		a->standing = xrealloc(a->standing, a->standings_size, sizeof(struct standing *));
 	}
 	a->standings_low = a->standings + 1;
 	return ++a->standings;

@@ -258,7 +258,7 @@ static struct table_node *place_take(struct table *t)
 
 void *table_find(struct table *t, struct span key)
 {
-	uint64_t hash = siphash24(&t->setup.hash_key, key);
+	uint64_t hash = siphash13(&t->setup.hash_key, key);
 	carry_some(t);
 	uint32_t at = slots_seek(t, &t->now, hash, key, NONE);
 	if (at != NONE)
@@ -274,7 +274,7 @@ void *table_add(struct table *t, struct span key, unsigned list)
 	carry_some(t);
 	grow_if_full(t);
 	struct table_node *node = place_take(t);
-	node->hash = siphash24(&t->setup.hash_key, key);
+	node->hash = siphash13(&t->setup.hash_key, key);
 	node->key = slab_take(t->keys, key.n);
 	if (key.n)
 		memcpy(node->key, key.p, key.n);

@@ -60,10 +60,15 @@ static void check_rate(struct diag *diag, const struct config_limit *limit)
 /* Postfix tells the whole message's refusals, not to which recipient they belong. */
 static void check_key(struct diag *diag, const struct config_limit *limit)
 {
-	if (limit->unit != UNIT_REJECTED_RECIPIENTS)
-		return;
-	if (limit->key == KEY_RECIPIENT_DOMAIN || limit->key == KEY_ACCOUNT_RECIPIENT_DOMAIN ||
-		limit->key == KEY_PROVIDER)
+	bool is_by_recipient = limit->key == KEY_RECIPIENT_DOMAIN ||
+			       limit->key == KEY_ACCOUNT_RECIPIENT_DOMAIN ||
+			       limit->key == KEY_PROVIDER;
+	if (is_by_recipient && limit->unit == UNIT_BYTES)
+		diag_error(diag, limit->place,
+			"limits.key \"%s\" of \"%s\": the size is known at END-OF-MESSAGE, which "
+			"does not tell where a message goes: write key = \"account\"",
+			key_name(limit->key), limit->name);
+	if (is_by_recipient && limit->unit == UNIT_REJECTED_RECIPIENTS)
 		diag_error(diag, limit->place,
 			"limits.key \"%s\" of \"%s\": Postfix tells how many recipients it "
 			"refused, not which: write key = \"account\"",
@@ -75,7 +80,12 @@ static void check_action(
 {
 	enum action action = limit->action.action;
 
-	if (action != ACTION_PREPEND && action != ACTION_FILTER)
+	if (limit->unit == UNIT_REJECTED_RECIPIENTS && config->commit_at == COMMIT_RCPT)
+		diag_error(diag, limit->place,
+			"limits.unit \"%s\" of \"%s\" with commit_at = \"rcpt\": who was refused "
+			"shows at DATA: write commit_at = \"auto\" and let Postfix ask there",
+			unit_name(limit->unit), limit->name);
+	if (action != ACTION_PREPEND && action != ACTION_FILTER && action != ACTION_BCC)
 		return;
 	if (config->commit_at == COMMIT_RCPT)
 		diag_error(diag, limit->place,

@@ -105,7 +105,7 @@ static void complain_file(const struct origin *origin, int r, const struct errbu
 /* origin.file is the name of path, registered. */
 static int load_file(struct walk *walk, const char *path)
 {
-	struct source_want want = {.path = path, .max = SOURCE_BYTES_MAX};
+	struct source_want want = {.path = path, .max = SOURCE_BYTES_MAX, .may_pipe = true};
 	struct errbuf err;
 	char *text;
 	size_t n;

@@ -36,7 +36,8 @@ static ssize_t descriptor_read(int fd, char *buf, size_t max)
 }
 
 /* A file, or a pipe that a shell made; a device could make us wait for ever. 0 or -errno. */
-static int descriptor_check(int fd, size_t max, struct stat *ret, struct errbuf *err)
+static int descriptor_check(
+	int fd, const struct source_want *want, struct stat *ret, struct errbuf *err)
 {
 	struct stat stat;
 	int r = fstat(fd, &stat) == 0 ? 0 : -errno;
@@ -47,14 +48,14 @@ static int descriptor_check(int fd, size_t max, struct stat *ret, struct errbuf 
 		err_set(err, "cannot be read: %s", strerror(-r));
 		return r;
 	}
-	if (!S_ISREG(stat.st_mode) && !S_ISFIFO(stat.st_mode)) {
+	if (!S_ISREG(stat.st_mode) && !(want->may_pipe && S_ISFIFO(stat.st_mode))) {
 		err_set(err, "is no regular file: give the path of one");
 		return -EINVAL;
 	}
 	*ret = stat;
-	if ((uintmax_t)stat.st_size <= max)
+	if ((uintmax_t)stat.st_size <= want->max)
 		return 0;
-	err_set(err, "larger than %zu bytes", max);
+	err_set(err, "larger than %zu bytes", want->max);
 	return -EFBIG;
 }
 
@@ -85,7 +86,7 @@ static int descriptor_text(
 	int fd, const struct source_want *want, char **ret_text, size_t *ret_n, struct errbuf *err)
 {
 	struct stat stat;
-	int r = descriptor_check(fd, want->max, &stat, err);
+	int r = descriptor_check(fd, want, &stat, err);
 	if (r != 0)
 		return r;
 	bool is_pipe = S_ISFIFO(stat.st_mode);

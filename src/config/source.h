@@ -19,6 +19,7 @@ struct source_want {
 	const char *path;
 	size_t max;
 	struct stat *ret_stat;
+	bool may_pipe; /* as in -c <(...); whoever writes has seconds */
 };
 MUST_CHECK int source_read(
 	const struct source_want *want, char **ret_text, size_t *ret_n, struct errbuf *err);

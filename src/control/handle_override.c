@@ -206,7 +206,7 @@ void handle_override_set(struct control_call *call)
 /* The override of an account that holds, by the name of its limit, which may be gone. */
 struct override_search {
 	struct span key, limit;
-	wall_t wall;
+	mono_t mono;
 	const struct override *found;
 };
 
@@ -214,7 +214,7 @@ static bool search_each(void *ctx, struct span key, const struct override *overr
 {
 	struct override_search *search = ctx;
 	if (span_equal(key, search->key) && span_equal(span_of(override->limit), search->limit) &&
-		override->until.us > search->wall.us)
+		override->ends.us > search->mono.us)
 		search->found = override;
 	return !search->found;
 }
@@ -279,7 +279,7 @@ void handle_override_unset(struct control_call *call)
 	struct now now = call_now(call);
 	struct override_search search = {.key = account_name_key(&view.name),
 		.limit = call_arg(call, "limit"),
-		.wall = now.wall};
+		.mono = now.mono};
 	engine_overrides(call->setup->engine, search_each, &search);
 	if (!search.found) {
 		none_complain(call, &search);
@@ -299,7 +299,7 @@ void handle_override_unset(struct control_call *call)
 struct override_list {
 	const struct config *config;
 	struct span key, domain; /* wanted; empty key: all */
-	wall_t wall;
+	struct now now;
 	json_t *rows;
 };
 
@@ -331,7 +331,7 @@ static json_t *row_new(struct span key, const char *limit, const struct override
 static bool list_each(void *ctx, struct span key, const struct override *override)
 {
 	const struct override_list *list = ctx;
-	if (override->until.us <= list->wall.us || !is_wanted(list, key))
+	if (override->ends.us <= list->now.mono.us || !is_wanted(list, key))
 		return true;
 	const struct override_of of = {.kind = kind_of_key(key),
 		.limit = limit_find(list->config, span_of(override->limit)),
@@ -353,7 +353,7 @@ static void list_configured(const struct override_list *list)
 	for (size_t i = 0; i < list->config->overrides_n; i++) {
 		const struct config_override *override = &list->config->overrides[i];
 		struct span key = config_override_key(list->config, override, &room);
-		if (override->until_at.us <= list->wall.us || !is_wanted(list, key))
+		if (override->until_at.us <= list->now.wall.us || !is_wanted(list, key))
 			continue;
 		const struct override_of of = {.kind = kind_of_key(key),
 			.limit = &list->config->limits[override->limit_at],
@@ -368,7 +368,7 @@ static void list_configured(const struct override_list *list)
 void handle_override_list(struct control_call *call)
 {
 	struct override_list list = {
-		.config = engine_config(call->setup->engine), .wall = call_now(call).wall};
+		.config = engine_config(call->setup->engine), .now = call_now(call)};
 	struct span typed = call_arg(call, "account");
 	struct account_name name;
 	struct errbuf err;

@@ -129,7 +129,7 @@ static void state_put(json_t *data, const struct control_setup *setup, struct no
 
 /* Those given at run time that hold. */
 struct override_tally {
-	wall_t wall;
+	mono_t mono;
 	uint64_t n;
 };
 
@@ -137,7 +137,7 @@ static bool override_count(void *ctx, struct span key, const struct override *ov
 {
 	struct override_tally *tally = ctx;
 	(void)key;
-	tally->n += override->until.us > tally->wall.us;
+	tally->n += override->ends.us > tally->mono.us;
 	return true;
 }
 
@@ -156,7 +156,7 @@ void handle_status(struct control_call *call)
 	struct engine_figures figures;
 	const struct now now = call_now(call);
 	int64_t uptime_us = now.mono.us - setup->started.mono.us;
-	struct override_tally overrides = {.wall = now.wall};
+	struct override_tally overrides = {.mono = now.mono};
 	engine_figures(setup->engine, &figures);
 	engine_overrides(setup->engine, override_count, &overrides);
 	json_t *data = json_pack("{s:s, s:i, s:o, s:o, s:I, s:o, s:o, s:I}", "version",

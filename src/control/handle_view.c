@@ -124,6 +124,8 @@ void handle_explain(struct control_call *call)
 
 /* ---- why ---- */
 
+#define WHY_ROWS 100
+
 struct decisions_named {
 	char reference[REFERENCE_SIZE];
 	json_t *rows; /* newest last */
@@ -134,7 +136,8 @@ static bool decision_match(void *ctx, const struct decision *decision)
 	struct decisions_named *named = ctx;
 	if (strcmp(decision->reference, named->reference) == 0)
 		json_array_insert_new(named->rows, 0, view_decision(decision));
-	return true;
+	/* As many as the store gives; a reference stands for a whole message. */
+	return json_array_size(named->rows) < WHY_ROWS;
 }
 
 static void why_done(void *ctx, json_t *rows, const char *error)

@@ -11,7 +11,7 @@
  */
 uint64_t answer_id(const struct call *c)
 {
-	uint64_t id = siphash24(&c->e->key, c->request->recipient);
+	uint64_t id = siphash13(&c->e->key, c->request->recipient);
 	id += (uint64_t)c->request->stage * UINT64_C(0x9e3779b97f4a7c15);
 	if (c->request->stage != STAGE_RCPT)
 		id += (uint64_t)c->request->recipients * UINT64_C(0xc2b2ae3d27d4eb4f);
@@ -42,9 +42,23 @@ static void cost_of_recipient(
 		charge(&asked->cost, UNIT_MESSAGES, c->tx->counted == 0);
 		charge(&asked->cost, UNIT_RECIPIENTS, 1);
 	}
+	asked->externals_counted = asked->externals;
 	charge(&asked->cost, UNIT_EXTERNAL_RECIPIENTS, asked->externals);
 	/* Whether Postfix will refuse it shows at DATA; more may not be refused than N already. */
 	asked->cost.look[UNIT_REJECTED_RECIPIENTS] = 1;
+}
+
+/*
+ * The only recipient, and one that RCPT was not asked about: Postfix takes RCPT TO:<postmaster> by
+ * itself, and names it at DATA.
+ */
+static bool is_exempt_alone(const struct call *c)
+{
+	struct recipient recipient;
+	if (c->tx->accepted || c->request->recipients != 1 || c->request->recipient.n == 0)
+		return false;
+	recipient_of(c->request, c->e->plan->snapshot, &recipient);
+	return recipient.is_exempt && recipient.is_local;
 }
 
 /*
@@ -57,14 +71,15 @@ static void cost_of_excess(const struct call *c, struct asked *asked)
 	uint32_t count = asked->recipients;
 	uint32_t excess = count > tx->accepted ? count - tx->accepted : 0;
 	/* All of them were let through for nothing, and nobody else is written to. */
-	asked->is_free = tx->exempt > 0 && tx->exempt == tx->accepted && excess == 0;
-	if (excess == 0)
+	asked->is_free =
+		is_exempt_alone(c) || (tx->exempt > 0 && tx->exempt == tx->accepted && excess == 0);
+	if (excess == 0 || asked->is_free)
 		return;
 	asked->accepts = asked->counts = excess;
 	charge(&asked->cost, UNIT_MESSAGES, tx->counted == 0);
 	charge(&asked->cost, UNIT_RECIPIENTS, excess);
 	if (tx->accepted == 0 || tx->external > 0) {
-		asked->externals = excess;
+		asked->externals = asked->externals_counted = excess;
 		charge(&asked->cost, UNIT_EXTERNAL_RECIPIENTS, excess);
 	}
 }
@@ -73,29 +88,53 @@ static void cost_of_excess(const struct call *c, struct asked *asked)
 static void paid(struct asked *asked)
 {
 	asked->cost = (struct cost){0};
-	asked->accepts = asked->counts = asked->externals = asked->exempts = 0;
+	asked->accepts = asked->counts = asked->exempts = 0;
+	asked->externals = asked->externals_counted = 0;
 	asked->is_favour = false;
 }
 
-static void places_find(
-	const struct call *c, const struct recipient *recipient, struct asked *asked)
+/* Calls each(c, key, name) for every name but the account's that the class's rules count by. */
+static void each_name(struct call *c, const struct recipient *recipient,
+	void (*each)(struct call *c, enum key key, const struct account_name *name))
 {
-	struct engine *e = c->e;
-	unsigned keys = e->plan->class[asked->class].keys;
+	unsigned keys = c->e->plan->class[c->pending.asked.class].keys;
 	struct account_name name;
 	const struct key_input input = {
 		.request = c->request,
-		.config = e->plan->snapshot,
+		.config = c->e->plan->snapshot,
 		.subject = &c->subject,
 		.recipient = recipient,
 	};
-	asked->place[KEY_ACCOUNT] = account_ref(c->account);
 	for (unsigned key = KEY_ACCOUNT + 1; keys >> key; key++) {
-		asked->place[key] = (struct table_ref){0};
 		if ((keys >> key & 1) && key_name_of((enum key)key, &input, &name))
-			asked->place[key] =
-				account_ref(account_touch(e->accounts, &name, c->now.mono));
+			each(c, (enum key)key, &name);
 	}
+}
+
+static void place_find(struct call *c, enum key key, const struct account_name *name)
+{
+	struct asked *asked = &c->pending.asked;
+	const struct account *entry = account_find(c->e->accounts, span_make(name->key, name->n));
+	if (entry)
+		asked->place[key] = account_ref(entry);
+	else
+		asked->unknown |= 1u << key;
+}
+
+static void place_make(struct call *c, enum key key, const struct account_name *name)
+{
+	struct asked *asked = &c->pending.asked;
+	asked->place[key] = account_ref(account_touch(c->e->accounts, name, c->now.mono));
+	asked->unknown &= ~(1u << key);
+}
+
+void asked_places_make(struct call *c)
+{
+	struct recipient recipient;
+	bool has_recipient = c->request->stage == STAGE_RCPT;
+	if (has_recipient)
+		recipient_of(c->request, c->e->plan->snapshot, &recipient);
+	each_name(c, has_recipient ? &recipient : NULL, place_make);
 }
 
 void asked_fill(struct call *c)
@@ -123,5 +162,6 @@ void asked_fill(struct call *c)
 		asked->cost.charge[UNIT_BYTES] = request->bytes;
 	if (c->was_accepted)
 		paid(asked);
-	places_find(c, has_recipient ? &recipient : NULL, asked);
+	asked->place[KEY_ACCOUNT] = account_ref(c->account);
+	each_name(c, has_recipient ? &recipient : NULL, place_find);
 }

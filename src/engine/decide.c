@@ -114,6 +114,31 @@ static bool is_fit_for_data(const struct transaction *tx)
 	return d->action != ACTION_FILTER || tx->external == tx->accepted;
 }
 
+/* What was decided at RCPT, now that it is said. */
+static void decision_take(struct decision *d, const struct decision *from)
+{
+	d->action = from->action;
+	d->used = from->used;
+	d->limit = from->limit;
+	d->room_at = from->room_at;
+	memcpy(d->reference, from->reference, sizeof(d->reference));
+	memcpy(d->rule, from->rule, sizeof(d->rule));
+	span_copy(span_of(from->text), d->text, sizeof(d->text));
+}
+
+/*
+ * What shows at END-OF-MESSAGE only (the size) is said there, unless DATA had its say: a second BCC
+ * would be a second copy. PREPEND does nothing there.
+ */
+static bool is_for_now(const struct call *c)
+{
+	const struct ticket *p = &c->pending;
+	if (p->asked.stage != STAGE_EOM || c->tx->at_data || c->tx->is_diverted)
+		return false;
+	return p->decision.action == ACTION_BCC ||
+	       (p->decision.action == ACTION_FILTER && c->tx->external == c->tx->accepted);
+}
+
 /* A request that passes at DATA gets what the message was to get there. */
 static void say_at_data(struct call *c)
 {
@@ -121,9 +146,8 @@ static void say_at_data(struct call *c)
 	if (p->asked.stage != STAGE_DATA || p->verdict.action != ACTION_DUNNO)
 		return;
 	if (is_fit_for_data(c->tx)) {
-		p->decision = *c->tx->at_data;
-		p->decision.at = c->now.wall;
-		p->decision.stage = STAGE_DATA;
+		decision_fill(&p->decision, c->request, c->account, c->now);
+		decision_take(&p->decision, c->tx->at_data);
 		p->is_first = p->has_decision = true;
 		verdict_of_decision(&p->verdict, &p->decision);
 	} else if (token_format(c->e->plan->snapshot, table_key(c->account), c->request->instance,
@@ -151,7 +175,7 @@ static void choose(struct call *c, const struct standing *standing, const struct
 		p->is_first = decide_limit(c, acts, &p->decision);
 	else
 		p->is_first = decide_standing(c->e, c->tx, standing, &p->decision);
-	if (is_for_data(p->decision.action))
+	if (is_for_data(p->decision.action) && !is_for_now(c))
 		keep_for_data(c->tx, &p->decision);
 	/* Postfix has the diversion already; a second one would say nothing new (semantics 16). */
 	else if (!c->tx->is_diverted || !action_rows[p->decision.action].accepts)
@@ -172,13 +196,18 @@ void judge_request(struct call *c)
 	}
 	judge(c->e, c->tx, &p->asked, c->now, &j);
 	if (j.is_favour)
-		p->asked.counts = 0;
+		p->asked.counts = p->asked.externals_counted = 0;
 	if (j.would.rule)
 		observe(c, &j.would);
 	choose(c, standing, j.acts.rule ? &j.acts : NULL);
 	say_at_data(c);
 	if (!action_rows[p->verdict.action].accepts)
 		return;
+	/* Nothing is counted under that name yet, so nothing but what is charged changes. */
+	if (p->asked.unknown) {
+		asked_places_make(c);
+		judge(c->e, c->tx, &p->asked, c->now, &j);
+	}
 	p->charge.n = j.items;
 	memcpy(p->charge.item, j.item, j.items * sizeof(j.item[0]));
 }

@@ -149,7 +149,7 @@ static bool may_keep_more(struct engine *e, wall_t at)
  */
 static bool may_keep(struct engine *e, const struct decision *d)
 {
-	uint64_t account = siphash24(&e->key, span_of(d->account));
+	uint64_t account = siphash13(&e->key, span_of(d->account));
 	uint32_t minute = (uint32_t)(d->at.us / MINUTE_US);
 	struct keep_slot *slot = &e->keep[account % KEEP_SLOTS];
 	if (slot->minute != minute)

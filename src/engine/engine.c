@@ -207,8 +207,20 @@ void engine_drain(struct engine *e, struct now now)
 	tickets_expire(e, now, true);
 }
 
+/* What a reset has forgotten is not to be given back: it would be taken from others. */
+static void messages_forget(struct engine *e, struct span key)
+{
+	const struct account *account = account_find(e->accounts, key);
+	struct transaction *tx;
+	uint32_t cursor = 0;
+	while (account && (tx = table_next(e->transactions, &cursor, NULL)))
+		transaction_forget(tx, account_ref(account));
+}
+
 void engine_apply(struct engine *e, const struct policy_event *event, struct now now)
 {
 	e->now = now;
 	account_apply(e->accounts, event, now);
+	if (event->kind == EVENT_RESET)
+		messages_forget(e, event->account);
 }

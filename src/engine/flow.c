@@ -26,9 +26,24 @@ static void granted(struct call *c)
 	c->tx->accepted += asked->accepts;
 	c->tx->counted += asked->counts;
 	c->tx->external += asked->externals;
+	c->tx->external_counted += asked->externals_counted;
 	c->tx->exempt += asked->exempts;
 	if (asked->stage != STAGE_RCPT && asked->stage >= c->tx->commit_at)
 		transaction_commit(c->e, c->tx, asked->recipients, c->now);
+}
+
+void class_now(struct call *c)
+{
+	struct ticket *p = &c->pending;
+	const struct limits_plan *plan = c->e->plan;
+	if (!p->plan || p->plan == plan)
+		return;
+	const char *name = p->plan->snapshot->classes[p->asked.class].name;
+	p->asked.class = plan->snapshot->class_default;
+	for (size_t i = 0; i < plan->classes; i++) {
+		if (strcmp(plan->snapshot->classes[i].name, name) == 0)
+			p->asked.class = (unsigned)i;
+	}
 }
 
 /* How much room the charge leaves below a rule, for one of the rings it charges. */
@@ -67,8 +82,7 @@ static void refused_elsewhere(struct call *c)
 	const struct limits_plan *plan = c->e->plan;
 	struct finding finding = {0}, found;
 	uint64_t least = UINT64_MAX, room;
-	if (p->asked.class >= plan->classes)
-		p->asked.class = plan->snapshot->class_default;
+	class_now(c);
 	for (size_t i = 0; i < plan->rules; i++) {
 		const struct limit_rule *rule = &plan->rule[i];
 		if (rule->config->mode != MODE_ENFORCE || rule->ring == RING_NONE ||
@@ -164,6 +178,7 @@ static enum engine_result begin_message(
 	if (answered_before(c, ret))
 		return ENGINE_DONE;
 	c->pending.is_first = c->pending.has_decision = false;
+	c->pending.plan = NULL;
 	asked_fill(c);
 	judge_request(c);
 	enum engine_result result = ask_port(c, id, ret, ret_ticket);

@@ -87,6 +87,9 @@ static void unpin_all(struct engine *e, struct transaction *tx)
 
 static bool is_pinned(const struct transaction *tx, struct table_ref entry)
 {
+	/* The message itself pins its account. */
+	if (entry.index == tx->account.index)
+		return true;
 	for (uint32_t i = tx->held_n; i > 0; i--) {
 		const struct held *held = &tx->held[i - 1];
 		if (held->entry.index == entry.index && held->pins)
@@ -155,9 +158,14 @@ static bool item_now(
 	const struct engine *e, const struct charge *charge, unsigned i, struct charge_item *ret)
 {
 	*ret = charge->item[i];
-	if (charge->plan != e->plan)
-		ret->ring = limits_find_ring(e->plan, &charge->plan->ring[ret->ring]);
-	return ret->ring != RING_NONE;
+	if (charge->plan == e->plan)
+		return true;
+	const struct ring_shape *from = &charge->plan->ring[ret->ring];
+	ret->ring = limits_find_ring(e->plan, from);
+	if (ret->ring == RING_NONE)
+		return false;
+	ret->amount = ring_cells_up(&e->plan->ring[ret->ring], ring_units(from, ret->amount));
+	return true;
 }
 
 void transaction_charge(
@@ -166,8 +174,9 @@ void transaction_charge(
 	struct charge_item item;
 	struct last_rings last = {0};
 	transaction_replan(e, tx);
-	/* One that lapsed begins to reserve anew, for as long as any. */
-	if (!tx->is_booked && charge->n && tx->node.list == TRANSACTION_LAPSED) {
+	/* One that holds nothing (any more) begins to reserve now, for as long as any. */
+	bool begins = !tx->is_booked && charge->n && tx->accepted == 0;
+	if (begins && tx->opened.us != now.mono.us && tx->node.list != TRANSACTION_LOST) {
 		tx->opened = now.mono;
 		table_move(e->transactions, tx, TRANSACTION_OPEN);
 	}
@@ -191,25 +200,48 @@ void transaction_hold(
 		held_note(e, tx, entry, ring);
 }
 
+/* The pin of one that goes is the next one's of its entry, or nobody's. */
+static void pin_pass(struct engine *e, struct transaction *tx, uint32_t i)
+{
+	const struct held *gone = &tx->held[i];
+	for (uint32_t j = i + 1; gone->pins && j < tx->held_n; j++) {
+		if (tx->held[j].entry.index == gone->entry.index) {
+			tx->held[j].pins = true;
+			return;
+		}
+	}
+	if (gone->pins)
+		pin(e, gone->entry, false);
+}
+
+void transaction_forget(struct transaction *tx, struct table_ref entry)
+{
+	for (uint32_t i = 0; i < tx->held_n; i++) {
+		if (tx->is_committed && tx->held[i].entry.index == entry.index)
+			tx->held[i].amount = 0;
+	}
+}
+
+/* Nothing is let go of meanwhile: what is not pinned may be evicted by whatever is let go next. */
 void transaction_held_replan(
 	struct engine *e, struct transaction *tx, const struct limits_plan *plan)
 {
-	uint32_t n = tx->held_n;
-	bool was_pinning = n && tx->held[0].pins;
-	unpin_all(e, tx);
-	tx->held_n = 0;
-	for (uint32_t i = 0; i < n; i++) {
+	uint32_t ring[RINGS_MAX], kept = 0;
+	for (uint32_t i = 0; i < tx->plan->rings; i++)
+		ring[i] = limits_find_ring(plan, &tx->plan->ring[i]);
+	for (uint32_t i = 0; i < tx->held_n; i++) {
 		struct held held = tx->held[i];
-		uint32_t ring = limits_find_ring(plan, &tx->plan->ring[held.ring]);
 		/* Nothing counts by it any more. */
-		if (ring == RING_NONE)
+		if (ring[held.ring] == RING_NONE) {
+			pin_pass(e, tx, i);
 			continue;
-		held.ring = (uint8_t)ring;
-		held.pins = was_pinning && !is_pinned(tx, held.entry);
-		if (held.pins)
-			pin(e, held.entry, true);
-		tx->held[tx->held_n++] = held;
+		}
+		const struct ring_shape *from = &tx->plan->ring[held.ring];
+		held.ring = (uint8_t)ring[held.ring];
+		held.amount = ring_cells_up(&plan->ring[held.ring], ring_units(from, held.amount));
+		tx->held[kept++] = held;
 	}
+	tx->held_n = kept;
 }
 
 /* ---- commit, give back ---- */
@@ -302,7 +334,7 @@ static void give_back(struct engine *e, struct transaction *tx, struct now now)
 	refund_at_port(e, tx, &unused, now);
 	unpin_all(e, tx);
 	tx->held_n = 0;
-	tx->accepted = tx->counted = tx->external = tx->exempt = 0;
+	tx->accepted = tx->counted = tx->external = tx->external_counted = tx->exempt = 0;
 }
 
 void transaction_release(struct engine *e, struct transaction *tx, struct now now)

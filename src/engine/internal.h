@@ -36,6 +36,8 @@ struct hook {
 	uint32_t
 		misses; /* messages in a row that ended without the stage that should commit them */
 	bool warned;
+	uint32_t
+		sizeless; /* messages that ended without END-OF-MESSAGE, while limits count bytes */
 };
 
 /* More places than any Postfix has ports; messages from others are booked at RCPT. */
@@ -70,6 +72,8 @@ struct answer {
 /* More than any smtpd_recipient_limit in use; recipients beyond are judged afresh each time. */
 #define ANSWERS_MAX 4096
 #define ANSWERS_FEW 2
+#define KEPT_MAX                                                                                   \
+	64 /* different verdicts of a message; later ones repeat the first of their action */
 
 /*
  * What a message holds of one ring of one entry, in cells: reserved, or booked by the commit. 0: it
@@ -93,10 +97,11 @@ struct transaction {
 	mono_t opened, lost;
 	uint32_t conns; /* connections whose current message this is */
 	uint32_t hook;
-	uint32_t accepted; /* recipients that may go on */
-	uint32_t counted;  /* of those, the ones that count (semantics 6) */
-	uint32_t external; /* of those accepted */
-	uint32_t exempt;   /* of those accepted: abuse and postmaster of our own */
+	uint32_t accepted;         /* recipients that may go on */
+	uint32_t counted;          /* of those, the ones that count (semantics 6) */
+	uint32_t external;         /* of those accepted */
+	uint32_t external_counted; /* of those, the ones that count */
+	uint32_t exempt;           /* of those accepted: abuse and postmaster of our own */
 	enum stage commit_at;
 	bool is_nameless;  /* without instance: ends with its one request */
 	bool is_booked;    /* charges are booked as they come: commit_at is RCPT, or has passed */
@@ -113,6 +118,7 @@ struct transaction {
 	struct held *held; /* held_few, or a longer array of its own */
 	struct held held_few[HELD_FEW];
 	struct kept *kept;
+	uint32_t kept_n;
 	uint32_t answers_n, answers_size;
 	struct answer few[ANSWERS_FEW];
 	struct answer *answers; /* few, or a longer array of its own */
@@ -156,6 +162,8 @@ void transaction_refund(struct engine *e, struct transaction *tx, struct now now
 void transaction_lapse(struct engine *e, struct transaction *tx, struct now now);
 /* Lets go of the entries, and frees the list itself. */
 void transaction_held_free(struct engine *e, struct transaction *tx);
+/* A reset has forgotten what the commit booked there: nothing is to be taken back from it. */
+void transaction_forget(struct transaction *tx, struct table_ref entry);
 /* What is held, under the rings of another plan. */
 void transaction_held_replan(
 	struct engine *e, struct transaction *tx, const struct limits_plan *plan);
@@ -179,17 +187,20 @@ struct asked {
 	uint64_t bytes;      /* size */
 	unsigned class;
 	/* What the message has more of when this passes. */
-	uint32_t accepts, counts, externals, exempts;
+	uint32_t accepts, counts, externals, externals_counted, exempts;
 	bool is_free; /* an exempt recipient of our own: neither limits nor a suspension hold it */
 	bool is_favour; /* an exempt recipient elsewhere: charged to that ring alone if there is room */
 	struct cost cost;
 	struct table_ref place[KEY_COUNT]; /* the entries it is counted under; zero: none */
+	unsigned unknown; /* bit k: a name that nothing was counted under yet; it has no entry */
 };
 
 struct call;
 struct conn;
 /* Fills pending.asked: needs subject, account, tx. */
 void asked_fill(struct call *c);
+/* Entries for names that have none: only what is let through makes any. */
+void asked_places_make(struct call *c);
 /* Repetitions of a question have the same. */
 uint64_t answer_id(const struct call *c);
 
@@ -224,6 +235,7 @@ struct finding {
 	struct config_action action;
 	uint64_t used, limit; /* in its unit */
 	mono_t room_at;
+	bool is_too_large;      /* by itself: waiting does not help */
 	struct table_ref entry; /* whose ring it is; zero for a cap */
 };
 
@@ -284,7 +296,7 @@ struct ticket *ticket_find(struct engine *e, uint64_t id);
 
 /* ---- effect.c ---- */
 
-#define DECISIONS_MAX 4096 /* in memory; about 6 MB when all are used */
+#define DECISIONS_MAX 1024 /* in memory; 2 MB when all are used, which a cache can hold */
 #define EFFECTS_MAX   1024 /* decisions and notes that wait; replies are as many as connections */
 #define KEEP_SLOTS    4096
 #define KEEP_A_MINUTE 60  /* decisions of one account that go to the store in a minute */
@@ -350,6 +362,8 @@ void decide_mail(struct call *c, struct verdict *ret);
 /* pending.verdict from a finding, as if it had been found at once. */
 void decide_finding(struct call *c, const struct finding *finding);
 
+/* After a wait: the class by its name, since a reload may have numbered them anew. */
+void class_now(struct call *c);
 /* The last step, whoever answered and whenever. The verdict is pending.verdict. */
 void conclude(struct call *c, enum charge_answer answer);
 /* Decides locally what has waited too long (or all of it), as effects. */

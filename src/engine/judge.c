@@ -66,11 +66,13 @@ static void states_fill(struct judging *j)
 		if (key == KEY_ACCOUNT && is_emergency(e, j->now.mono))
 			set |= UINT64_C(1) << e->plan->emergency.ring;
 		struct account *entry = set ? account_get(e->accounts, j->asked->place[key]) : NULL;
-		j->sets[key] = entry ? set : 0;
-		if (!entry)
+		bool is_unknown = j->asked->unknown >> key & 1;
+		j->sets[key] = entry || is_unknown ? set : 0;
+		if (!j->sets[key])
 			continue;
 		bool is_wide = j->scope.is_wide && may_override((enum key)key);
-		const struct rings *rings = limits_rings(e->plan, entry, set, is_wide);
+		const struct rings *rings =
+			entry ? limits_rings(e->plan, entry, set, is_wide) : NULL;
 		for (uint64_t left = set; left; left &= left - 1)
 			state_fill(j, rings, (uint32_t)__builtin_ctzll(left));
 	}
@@ -111,6 +113,11 @@ static void judge_ring(struct judging *j, const struct limit_rule *rule, struct 
 		return;
 	uint64_t n = rate_of(j, rule->config);
 	uint32_t cells = ring_cells_down(shape, n);
+	/* By an override: it goes on being counted, as far as cells reach. */
+	if (n == RATE_UNLIMITED) {
+		state->largest = UINT32_MAX;
+		return;
+	}
 	if (state->largest < cells)
 		state->largest = cells;
 	if ((uint64_t)state->used + state->look <= cells)
@@ -123,6 +130,7 @@ static void judge_ring(struct judging *j, const struct limit_rule *rule, struct 
 		.room_at = ring_room_at(state->rings, rule->ring,
 			&(struct ring_ask){
 				.cost = state->look, .limit = cells, .mono = j->now.mono}),
+		.is_too_large = state->look > cells,
 		.entry = j->asked->place[shape->key],
 	};
 	found(j, &finding, ret);
@@ -133,7 +141,7 @@ static uint64_t message_has(const struct judging *j, enum unit unit)
 {
 	if (unit == UNIT_RECIPIENTS)
 		return j->tx->counted;
-	return unit == UNIT_EXTERNAL_RECIPIENTS ? j->tx->external : 0;
+	return unit == UNIT_EXTERNAL_RECIPIENTS ? j->tx->external_counted : 0;
 }
 
 static void judge_cap(struct judging *j, const struct limit_rule *rule, struct judgement *ret)

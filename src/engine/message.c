@@ -74,8 +74,6 @@ struct transaction *message_of(struct call *c, engine_conn id, struct transactio
 		tx = NULL;
 	}
 	if (tx) {
-		/* An account that owed nothing may have been forgotten and made anew meanwhile. */
-		tx->account = account_ref(c->account);
 		transaction_replan(e, tx);
 		/* One that came back from a lost connection is not where expiry looks first. */
 		transaction_lapse(e, tx, c->now);

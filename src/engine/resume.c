@@ -9,12 +9,10 @@ static void judge_again(struct call *c)
 {
 	struct ticket *p = &c->pending;
 	struct judgement j;
-	/* A reload may have fewer classes. */
-	if (p->asked.class >= c->e->plan->classes)
-		p->asked.class = c->e->plan->snapshot->class_default;
+	class_now(c);
 	judge(c->e, c->tx, &p->asked, c->now, &j);
 	if (j.is_favour)
-		p->asked.counts = 0;
+		p->asked.counts = p->asked.externals_counted = 0;
 	if (j.acts.rule && !action_rows[j.acts.action.action].accepts) {
 		c->e->charge->cancel(c->e->charge->ctx, &p->charge, c->now);
 		decide_finding(c, &j.acts);
@@ -23,6 +21,15 @@ static void judge_again(struct call *c)
 	p->charge.plan = c->e->plan;
 	p->charge.n = j.items;
 	memcpy(p->charge.item, j.item, j.items * sizeof(j.item[0]));
+}
+
+/* There was no room, and the message that could be told which rule has ended. */
+static void refuse(struct verdict *verdict)
+{
+	verdict_pass(verdict);
+	verdict->action = ACTION_DEFER_IF_PERMIT;
+	span_copy(SPAN("4.7.1 Sending limit reached; try again later"), verdict->text,
+		sizeof(verdict->text));
 }
 
 /* Ends a ticket's wait. False when its connection has gone. */
@@ -37,6 +44,8 @@ static bool ticket_conclude(
 		/* Nobody will act on it. A timed-out one may have been charged all the same. */
 		if (answer != CHARGE_REFUSED)
 			e->charge->cancel(e->charge->ctx, &ticket->charge, now);
+		else
+			refuse(&ticket->verdict);
 		return !is_lost;
 	}
 	if (answer == CHARGE_TIMEOUT)

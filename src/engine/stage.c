@@ -75,6 +75,18 @@ enum stage hook_commit_at(const struct engine *e, uint32_t hook)
 	return h->misses >= HOOK_MISS_MAX ? STAGE_RCPT : configured;
 }
 
+/* Limits on bytes that never see a size: after a hundred messages it is no accident. */
+static void tell_bytes(struct engine *e, struct hook *h)
+{
+	if (h->latest >= STAGE_EOM || !e->plan->needs_size || h->sizeless > HOOK_MISS_MAX)
+		return;
+	if (++h->sizeless == HOOK_MISS_MAX)
+		effect_note(e,
+			"limits of unit bytes count nothing for mail from one place: Postfix does "
+			"not ask at END-OF-MESSAGE there; add check_policy_service to "
+			"smtpd_end_of_data_restrictions");
+}
+
 void hook_ended(struct engine *e, uint32_t hook, bool committed)
 {
 	if (hook == HOOK_NONE)
@@ -83,17 +95,20 @@ void hook_ended(struct engine *e, uint32_t hook, bool committed)
 	if (committed) {
 		h->misses = 0;
 		h->warned = false;
+		tell_bytes(e, h);
 		return;
 	}
 	if (h->misses < HOOK_MISS_MAX)
 		h->misses++;
-	if (h->misses < HOOK_MISS_MAX || h->warned)
+	if (h->misses < HOOK_MISS_MAX)
 		return;
 	/* Nothing would ever be charged: the hook was taken out, or commit_at is wrong. */
 	enum stage missed = hook_commit_at(e, hook);
 	if (stage_configured(e) != STAGE_UNKNOWN)
 		missed = stage_configured(e);
 	h->latest = STAGE_RCPT;
+	if (h->warned)
+		return;
 	h->warned = true;
 	effect_note(e,
 		"the last %d messages from one place never came to %s: they are counted at RCPT "

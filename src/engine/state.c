@@ -24,6 +24,14 @@ enum record {
 
 /* ---- save ---- */
 
+/* The numbers of rings from here on: after a reload those of another plan. */
+static void save_shapes(const struct engine *e, struct bytes *out)
+{
+	size_t mark = bytes_begin(out, RECORD_SHAPES);
+	limits_save_shapes(e->plan, out);
+	bytes_end(out, mark);
+}
+
 static void save_header(
 	const struct engine *e, struct span boot_id, struct now now, struct bytes *out)
 {
@@ -34,9 +42,7 @@ static void save_header(
 	bytes_signed(out, now.wall.us);
 	bytes_signed(out, e->emergency_until.us);
 	bytes_end(out, mark);
-	mark = bytes_begin(out, RECORD_SHAPES);
-	limits_save_shapes(e->plan, out);
-	bytes_end(out, mark);
+	save_shapes(e, out);
 	mark = bytes_begin(out, RECORD_HOOKS);
 	for (uint32_t i = 0; i < e->hooks; i++) {
 		bytes_number(out, e->hook[i].id);
@@ -93,6 +99,7 @@ static void save_message(struct engine *e, const struct transaction *tx,
 	bytes_number(out, tx->accepted);
 	bytes_number(out, tx->counted);
 	bytes_number(out, tx->external);
+	bytes_number(out, tx->external_counted);
 	bytes_number(out, tx->exempt);
 	bytes_number(out, (unsigned)tx->is_booked | (unsigned)tx->is_diverted << 1);
 	save_at_data(tx->at_data, out);
@@ -132,8 +139,10 @@ enum engine_save_step engine_save_step(struct engine *e, struct engine_save *sav
 		*save = (struct engine_save){.is_begun = true, .configured = e->configured};
 		save_header(e, input->boot_id, now, out);
 	}
-	if (save->configured != e->configured)
-		return SAVE_AGAIN;
+	if (save->configured != e->configured) {
+		save->configured = e->configured;
+		save_shapes(e, out);
+	}
 	if (!save->is_at_messages) {
 		if (save_entries(e, save, input, now.mono, out))
 			return SAVE_MORE;
@@ -227,7 +236,7 @@ static bool load_held(
 		/* What was booked is in the rings already. */
 		if (ring != RING_NONE)
 			transaction_hold(e, tx, account_ref(account_made(e->accounts, key)), ring,
-				(uint32_t)amount);
+				limits_load_cells(&load->limits, number, amount));
 	}
 	return true;
 }
@@ -263,14 +272,14 @@ static bool load_message(struct engine *e, struct engine_load *load, struct read
 	uint64_t hook_id = reader_number(in);
 	enum stage commit_at = stage_of(reader_span(in));
 	int64_t opened_us = reader_signed(in);
-	uint64_t n[4], flags;
-	for (int i = 0; i < 4; i++)
+	uint64_t n[5], flags;
+	for (int i = 0; i < 5; i++)
 		n[i] = reader_number(in);
 	flags = reader_number(in);
 	if (in->is_bad || name.n <= sizeof(struct ip) || name.n > sizeof(key.bytes) ||
 		!is_key(account_key) || !is_time(opened_us) || commit_at < STAGE_RCPT ||
 		commit_at > STAGE_EOM || n[0] > UINT32_MAX || n[1] > UINT32_MAX ||
-		n[2] > UINT32_MAX || n[3] > UINT32_MAX)
+		n[2] > UINT32_MAX || n[3] > UINT32_MAX || n[4] > UINT32_MAX)
 		return false;
 	if (table_find(e->transactions, name))
 		return true;
@@ -285,7 +294,8 @@ static bool load_message(struct engine *e, struct engine_load *load, struct read
 	tx->accepted = (uint32_t)n[0];
 	tx->counted = (uint32_t)n[1];
 	tx->external = (uint32_t)n[2];
-	tx->exempt = (uint32_t)n[3];
+	tx->external_counted = (uint32_t)n[3];
+	tx->exempt = (uint32_t)n[4];
 	tx->is_booked = flags & 1;
 	tx->is_diverted = flags >> 1 & 1;
 	tx->lost = load->now.mono;

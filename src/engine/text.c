@@ -88,9 +88,9 @@ static void add_cap(struct decision *d, size_t *n, const struct config_limit *li
 	add(d, n, " in one message");
 }
 
-static void add_limit(
-	struct decision *d, size_t *n, const struct config_limit *limit, struct span who)
+static void add_limit(struct decision *d, size_t *n, const struct finding *finding, struct span who)
 {
+	const struct config_limit *limit = finding->rule->config;
 	char window[DURATION_TEXT_SIZE], room[WALL_TEXT_SIZE];
 	add(d, n, "Sending limit ");
 	add(d, n, limit->name);
@@ -104,12 +104,13 @@ static void add_limit(
 	add(d, n, duration_format(limit->rate.window_us, window));
 	add(d, n, " used by ");
 	add_name(d, n, who);
-	add(d, n, "; room returns ");
-	if (d->room_at.us) {
-		add(d, n, "at ");
+	if (finding->is_too_large) {
+		add(d, n, "; this message alone is more");
+	} else if (d->room_at.us) {
+		add(d, n, "; room returns at ");
 		add(d, n, wall_format(d->room_at, room));
 	} else {
-		add(d, n, "when unfinished messages end");
+		add(d, n, "; room returns when unfinished messages end");
 	}
 }
 
@@ -130,7 +131,7 @@ void text_limit(struct decision *d, const struct config *config, const struct fi
 		if (finding->rule->is_cap)
 			add_cap(d, &n, finding->rule->config);
 		else
-			add_limit(d, &n, finding->rule->config, who);
+			add_limit(d, &n, finding, who);
 	}
 	add_help(d, &n, config);
 }

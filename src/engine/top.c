@@ -2,22 +2,26 @@
 /* Who sends most, and other walks over all accounts, in slices. One account's view is view.c's. */
 #include "internal.h"
 
-#include <stdlib.h>
+#define TOP_SLICE 2000 /* places of the table a step: about a millisecond */
 
-#define TOP_SLICE 2000 /* places of the table a step: well under a millisecond */
+/* Rings that tell who sends much, the widest window first: enforced limits of that unit by account. */
+struct top_rings {
+	size_t n;
+	uint32_t ring[RINGS_MAX];
+	uint64_t limit[RINGS_MAX]; /* the tightest of the rules on it */
+};
 
-/* The ring of the unit with the widest window says most about who sends much. */
-static uint32_t widest_ring(const struct limits_plan *plan, enum unit unit)
+static void ring_offer(struct top_rings *rings, const struct limits_plan *plan, uint32_t ring)
 {
-	uint32_t best = RING_NONE;
-	for (uint32_t i = 0; i < plan->rings; i++) {
-		if (plan->ring[i].key != KEY_ACCOUNT || plan->ring[i].unit != unit ||
-			(int64_t)i == (int64_t)plan->exempt.ring)
-			continue;
-		if (best == RING_NONE || plan->ring[i].window_us > plan->ring[best].window_us)
-			best = i;
+	size_t at = 0;
+	for (size_t i = 0; i < rings->n; i++) {
+		if (rings->ring[i] == ring)
+			return;
+		at += plan->ring[rings->ring[i]].window_us >= plan->ring[ring].window_us;
 	}
-	return best;
+	for (size_t i = rings->n++; i > at; i--)
+		rings->ring[i] = rings->ring[i - 1];
+	rings->ring[at] = ring;
 }
 
 static uint64_t tightest_limit(const struct limits_plan *plan, uint32_t ring)
@@ -25,50 +29,69 @@ static uint64_t tightest_limit(const struct limits_plan *plan, uint32_t ring)
 	uint64_t n = 0;
 	for (size_t i = 0; i < plan->rules; i++) {
 		const struct limit_rule *rule = &plan->rule[i];
-		if (rule->ring != ring)
-			continue;
-		if (n == 0 || rule->config->rate.n < n)
+		if (rule->ring == ring && (n == 0 || rule->config->rate.n < n))
 			n = rule->config->rate.n;
 	}
 	return n;
 }
 
-static int row_compare(const void *a, const void *b)
+static void rings_find(const struct limits_plan *plan, enum unit unit, struct top_rings *ret)
 {
-	const struct engine_top_row *x = a, *y = b;
-	return (x->used < y->used) - (x->used > y->used);
+	ret->n = 0;
+	for (size_t i = 0; i < plan->rules; i++) {
+		const struct config_limit *limit = plan->rule[i].config;
+		if (plan->rule[i].ring != RING_NONE && limit->key == KEY_ACCOUNT &&
+			limit->unit == unit && limit->mode == MODE_ENFORCE)
+			ring_offer(ret, plan, plan->rule[i].ring);
+	}
+	for (size_t i = 0; i < ret->n; i++)
+		ret->limit[i] = tightest_limit(plan, ret->ring[i]);
 }
 
 /* row is kept sorted; a small array makes insertion cheaper than a heap would be worth. */
 static void top_insert(struct engine_top *top, const struct engine_top_row *row)
 {
-	if (top->n == top->max) {
-		if (row->used <= top->row[top->n - 1].used)
-			return;
-		top->n--;
+	if (top->n == top->max && row->used <= top->row[top->n - 1].used)
+		return;
+	size_t at = top->n < top->max ? top->n++ : top->n - 1;
+	for (; at > 0 && top->row[at - 1].used < row->used; at--)
+		top->row[at] = top->row[at - 1];
+	top->row[at] = *row;
+}
+
+/* What the account used of its own widest ring: its class may not have the widest of all. */
+static void row_fill(struct engine *e, struct account *account, const struct top_rings *candidates,
+	struct now now, struct engine_top_row *ret)
+{
+	const struct rings *rings =
+		account->part[PART_RINGS] ? limits_rings(e->plan, account, 0, false) : NULL;
+	uint64_t set = rings ? limits_rings_set(rings) : 0;
+	*ret = (struct engine_top_row){
+		.account = account_ref(account),
+		.suspended = account_standing(e->accounts, account, now.mono) != NULL,
+	};
+	for (size_t i = 0; i < candidates->n; i++) {
+		uint32_t ring = candidates->ring[i];
+		if (!(set >> ring & 1))
+			continue;
+		ret->used = ring_units(&e->plan->ring[ring], ring_used(rings, ring, now.mono));
+		ret->limit = candidates->limit[i];
+		return;
 	}
-	top->row[top->n++] = *row;
-	qsort(top->row, top->n, sizeof(top->row[0]), row_compare);
 }
 
 bool engine_top_step(struct engine *e, struct engine_top *top, struct now now)
 {
-	uint32_t ring = widest_ring(e->plan, top->unit);
-	if (ring == RING_NONE)
-		return true;
+	struct top_rings candidates;
+	struct engine_top_row row;
 	size_t places = TOP_SLICE;
 	struct account *account;
+	rings_find(e->plan, top->unit, &candidates);
 	while ((account = accounts_next(e->accounts, &top->cursor, &places))) {
-		const struct rings *rings = limits_rings_peek(e->plan, account);
 		enum account_kind kind = kind_of_key(table_key(account));
 		if (kind == ACCOUNT_KINDS || !kind_rows[kind].sends)
 			continue;
-		struct engine_top_row row = {
-			.account = account_ref(account),
-			.used = ring_units(&e->plan->ring[ring], ring_used(rings, ring, now.mono)),
-			.limit = tightest_limit(e->plan, ring),
-			.suspended = account_standing(e->accounts, account, now.mono) != NULL,
-		};
+		row_fill(e, account, &candidates, now, &row);
 		if (row.used || row.suspended)
 			top_insert(top, &row);
 	}

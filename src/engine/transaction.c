@@ -78,15 +78,21 @@ static const struct verdict *verdict_keep(struct transaction *tx, const struct v
 	if (verdict->action == ACTION_DUNNO && !verdict->would[0])
 		return NULL;
 	struct kept *kept = tx->kept;
-	while (kept && (kept->verdict.action != verdict->action ||
-			       strcmp(kept->verdict.text, verdict->text) != 0 ||
-			       strcmp(kept->verdict.rule, verdict->rule) != 0 ||
-			       strcmp(kept->verdict.would, verdict->would) != 0))
+	/* One for each domain of a long list is more than anybody reads. */
+	bool is_many = tx->kept_n >= KEPT_MAX;
+	while (is_many && kept && kept->verdict.action != verdict->action)
+		kept = kept->next;
+	while (!is_many && kept &&
+		(kept->verdict.action != verdict->action ||
+			strcmp(kept->verdict.text, verdict->text) != 0 ||
+			strcmp(kept->verdict.rule, verdict->rule) != 0 ||
+			strcmp(kept->verdict.would, verdict->would) != 0))
 		kept = kept->next;
 	if (!kept) {
 		kept = xmalloc(sizeof(*kept));
 		*kept = (struct kept){.next = tx->kept, .verdict = *verdict};
 		tx->kept = kept;
+		tx->kept_n++;
 	}
 	return &kept->verdict;
 }

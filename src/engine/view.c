@@ -137,7 +137,7 @@ static void view_limits(struct viewed *v, struct engine_account_view *ret)
 {
 	const struct limits_plan *plan = v->e->plan;
 	const struct config *config = plan->snapshot;
-	const struct limit_rule *rule[CONFIG_LIMITS_MAX + 1];
+	const struct limit_rule *rule[CONFIG_LIMITS_MAX + 1] = {NULL};
 	for (size_t i = 0; i < plan->rules; i++) {
 		/* Unlimited ones are in no class's list, but people want to see them. */
 		if (!(config->classes[v->subject.class].limit_set >> i & 1))

@@ -104,10 +104,11 @@ static struct rings *rings_new(struct ring_layout *layout, const struct rings *o
 struct rings *limits_rings(struct limits_plan *plan, struct account *entry, uint64_t set, bool wide)
 {
 	struct rings *rings = entry->part[PART_RINGS];
-	const struct ring_layout *layout = rings ? rings->layout : NULL;
-	if (layout && layout->plan == plan && !(set & ~layout->set) && (layout->is_wide || !wide))
-		return rings;
 	if (rings) {
+		const struct ring_layout *layout = rings->layout;
+		bool is_enough = !(set & ~layout->set) && (layout->is_wide || !wide);
+		if (layout->plan == plan && is_enough)
+			return rings;
 		set |= set_in_plan(plan, rings);
 		wide = wide || layout->is_wide;
 	}
@@ -193,6 +194,13 @@ static int64_t buckets_shift(const struct ring_shape *shape, int64_t shift_us)
 	return n + (shift_us > n * shape->bucket_us);
 }
 
+uint32_t limits_load_cells(const struct limits_load *load, uint64_t number, uint64_t cells)
+{
+	const struct ring_shape *shape = &load->plan->ring[load->ring[number]];
+	uint32_t most = cells < UINT32_MAX ? (uint32_t)cells : UINT32_MAX;
+	return ring_cells_up(shape, (uint64_t)most << load->shift[number]);
+}
+
 /*
  * What was counted in a bucket. One from before this clock began counts as if in its first bucket, for
  * as long as a window may reach back to it: room returns late then, never early.
@@ -206,10 +214,11 @@ static void cell_load(const struct ring_view *view, int64_t bucket, uint64_t cel
 	ring_cell_set(view, at, sum);
 }
 
-/* Every cell of the record is read, wanted or not; returns the largest. */
-static uint64_t ring_load(const struct ring_view *view, struct reader *in, int64_t shift_us)
+/* Every cell of the record is read, wanted or not; returns their sum: they may come to lie in one. */
+static uint64_t ring_load(const struct limits_load *load, uint64_t number,
+	const struct ring_view *view, struct reader *in, int64_t shift_us)
 {
-	uint64_t newest = reader_number(in), n = reader_number(in), largest = 0;
+	uint64_t newest = reader_number(in), n = reader_number(in), sum = 0;
 	int64_t moved = newest > UINT32_MAX ? INT64_MAX : (int64_t)newest;
 	if (view && moved != INT64_MAX)
 		moved += buckets_shift(view->shape, shift_us);
@@ -219,11 +228,11 @@ static uint64_t ring_load(const struct ring_view *view, struct reader *in, int64
 		view->head->newest = moved > 0 ? (uint32_t)moved : 0;
 	for (uint64_t i = 0; i < n && !in->is_bad; i++) {
 		uint64_t cell = reader_number(in);
-		largest = largest > cell ? largest : cell;
+		sum = cell > UINT64_MAX - sum ? UINT64_MAX : sum + cell;
 		if (view && i <= view->shape->buckets)
-			cell_load(view, moved - (int64_t)i, cell);
+			cell_load(view, moved - (int64_t)i, limits_load_cells(load, number, cell));
 	}
-	return largest;
+	return sum;
 }
 
 /* is_wide: by an override, an entry may have counted further than the plan's own cells reach. */
@@ -234,11 +243,11 @@ static uint64_t loaded_set(const struct limits_load *load, struct reader in, boo
 	while (in.n && !in.is_bad) {
 		uint64_t number = reader_number(&in);
 		uint32_t ring = number < load->n ? load->ring[number] : RING_NONE;
-		uint64_t largest = ring_load(NULL, &in, 0);
+		uint64_t sum = ring_load(load, number, NULL, &in, 0);
 		if (ring == RING_NONE)
 			continue;
 		set |= UINT64_C(1) << ring;
-		*ret_wide = *ret_wide || largest >> (8 * load->plan->ring[ring].cell_bytes);
+		*ret_wide = *ret_wide || sum >> (8 * load->plan->ring[ring].cell_bytes);
 	}
 	return set;
 }
@@ -254,7 +263,7 @@ static void rings_load(void *ctx, struct account *entry, struct reader *in, int6
 		uint64_t number = reader_number(in);
 		uint32_t ring = number < load->n ? load->ring[number] : RING_NONE;
 		bool is_known = ring != RING_NONE && ring_view(rings, ring, &view);
-		(void)ring_load(is_known ? &view : NULL, in, shift_us);
+		(void)ring_load(load, number, is_known ? &view : NULL, in, shift_us);
 	}
 }
 

@@ -94,16 +94,16 @@ static void plan_rule(struct limits_plan *plan, const struct config_limit *limit
 		struct ring_shape shape = shape_for(limit, observe_tag(limit));
 		rule->ring = plan_ring(plan, &shape);
 	}
-	plan->needs_recipient = plan->needs_recipient || key_has_recipient(limit->key) ||
-				limit->unit == UNIT_EXTERNAL_RECIPIENTS;
+	plan->needs_size =
+		plan->needs_size || (limit->unit == UNIT_BYTES && rule->ring != RING_NONE);
 }
 
 /* A rule that stands in no list of limits: recipients of an account. */
 static void plan_own(struct limits_plan *plan, struct limit_rule *rule, struct config_limit *own,
 	uint32_t observe)
 {
-	*rule = (struct limit_rule){
-		.config = own, .ring = RING_NONE, .action = {.action = ACTION_DEFER_IF_PERMIT}};
+	*rule = (struct limit_rule){.config = own, .ring = RING_NONE};
+	rule->action.action = ACTION_DEFER_IF_PERMIT;
 	own->key = KEY_ACCOUNT;
 	own->unit = UNIT_RECIPIENTS;
 	own->mode = MODE_ENFORCE;
@@ -156,7 +156,11 @@ static void plan_cells(struct limits_plan *plan, const struct limits_plan *befor
 	for (size_t i = 0; i < plan->rings; i++) {
 		struct ring_shape *shape = &plan->ring[i];
 		uint32_t was = before ? limits_find_ring(before, shape) : RING_NONE;
-		shape->shift = shift_for(shape->largest);
+		/* Room for overrides, where finer cells would soon be at their end. */
+		uint64_t most = shape->unit == UNIT_BYTES && shape->largest < UINT64_MAX / 64
+					? shape->largest * 64
+					: shape->largest;
+		shape->shift = shift_for(most);
 		shape->cell_bytes = cell_bytes_for(shape->largest >> shape->shift);
 		if (was != RING_NONE && before->ring[was].cell_bytes > shape->cell_bytes)
 			shape->cell_bytes = before->ring[was].cell_bytes;
@@ -240,16 +244,21 @@ void limits_save_shapes(const struct limits_plan *plan, struct bytes *out)
 	}
 }
 
+#define SHIFT_MAX 32 /* of 64-bit sizes in 32-bit cells */
+
 /* The plan's ring that counts the same; its place in the file is the next number. */
-static uint32_t shape_load(const struct limits_plan *plan, struct reader *in)
+static uint32_t shape_load(const struct limits_plan *plan, struct reader *in, uint8_t *ret_shift)
 {
 	struct span key = reader_span(in), unit = reader_span(in);
 	int64_t window_us = (int64_t)reader_number(in);
 	uint64_t observe = reader_number(in), shift = reader_number(in);
+	if (shift > SHIFT_MAX)
+		in->is_bad = true;
+	*ret_shift = (uint8_t)shift;
 	for (uint32_t i = 0; i < plan->rings && !in->is_bad; i++) {
 		const struct ring_shape *shape = &plan->ring[i];
 		if (shape->window_us == window_us && shape->observe == observe &&
-			shape->shift == shift && span_equal(key, span_of(key_name(shape->key))) &&
+			span_equal(key, span_of(key_name(shape->key))) &&
 			span_equal(unit, span_of(unit_name(shape->unit))))
 			return i;
 	}
@@ -262,8 +271,8 @@ bool limits_load_shapes(struct limits_load *load, struct reader *in)
 	while (in->n && !in->is_bad) {
 		if (load->n == RINGS_MAX)
 			return false;
-		uint32_t ring = shape_load(load->plan, in);
-		load->ring[load->n++] = ring;
+		load->ring[load->n] = shape_load(load->plan, in, &load->shift[load->n]);
+		load->n++;
 	}
 	return !in->is_bad;
 }

@@ -142,3 +142,11 @@ uint64_t directory_room(int fd)
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	return free_bytes > RESERVE_BYTES ? free_bytes - RESERVE_BYTES : 0;
 }
+
+bool directory_is_moved(int fd, const char *path)
+{
+	struct stat here, there;
+	if (fstat(fd, &here) != 0 || stat(path, &there) != 0)
+		return true;
+	return here.st_dev != there.st_dev || here.st_ino != there.st_ino;
+}

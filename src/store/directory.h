@@ -35,4 +35,7 @@ bool directory_is_small(const struct directory *d);
  */
 uint64_t directory_room(int fd);
 
+/* True when the path leads elsewhere by now: what is written through fd would be found by nobody. */
+bool directory_is_moved(int fd, const char *path);
+
 #endif

@@ -124,7 +124,18 @@ static void drop_log(const struct store *s)
 int rescue_check(struct store *s, bool is_vital, struct errbuf *err)
 {
 	struct store_file database = file_of(s, NAME);
+	size_t folder_n = strlen(s->path) - strlen("/" NAME);
+	char folder[4096];
 	int r;
+
+	span_copy(span_make(s->path, folder_n), folder, sizeof(folder));
+	if (directory_is_moved(s->directory.fd, folder)) {
+		err_set(err,
+			"%s: was moved or replaced while policyd ran; what is in force stays so."
+			" Put it back, or restart policyd to go on with what is there now",
+			folder);
+		return -ESTALE;
+	}
 
 	/* On a full disk there was none at start. */
 	if (s->log.inode == 0)

@@ -134,9 +134,13 @@ static void begin_run(void *ctx, struct writer_job *base)
 	struct snapshots *s = ctx;
 	char magic[FRAME_MAGIC_SIZE];
 	(void)base;
+	s->file = (struct snapshot_file){.fd = -1};
+	if (directory_is_moved(s->directory_fd, s->directory)) {
+		fail(s, "its directory was moved or replaced while policyd ran", ESTALE);
+		return;
+	}
 	/* A leftover is removed, not opened: it may be somebody's link to another file. */
 	(void)unlinkat(s->directory_fd, NAME_NEW, 0);
-	s->file = (struct snapshot_file){0};
 	s->file.fd = openat(s->directory_fd, NAME_NEW,
 		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
 	if (s->file.fd < 0) {

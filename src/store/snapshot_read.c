@@ -17,7 +17,7 @@
 #include "policyd/snapshot.h"
 
 #define NAME         "counters.snapshot"
-#define BUFFER_BYTES (4 * SNAPSHOT_BLOCK_MAX)
+#define BUFFER_BYTES (2 * SNAPSHOT_BLOCK_MAX)
 
 /* What reads one file, and what gets its blocks. */
 struct source {

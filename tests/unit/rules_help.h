@@ -130,6 +130,9 @@ static inline struct rule rule_random(struct chance *chance)
 		rule.unit = UNIT_RECIPIENTS;
 	if (rule.is_cap)
 		rule.key = KEY_ACCOUNT;
+	/* Where a message goes is not told at END-OF-MESSAGE. */
+	if (rule.unit == UNIT_BYTES && key_has_recipient((enum key)rule.key))
+		rule.key = KEY_ACCOUNT;
 	if (rule.unit == UNIT_BYTES) {
 		rule.n *= 997;
 		rule.action = rule.action == 4 ? 3 : rule.action;
@@ -285,8 +288,7 @@ static inline uint64_t cost_of(const struct rule *rule, const struct entry *entr
 	case UNIT_EXTERNAL_RECIPIENTS:
 		return external;
 	case UNIT_BYTES:
-		/* Where it goes is not told at END-OF-MESSAGE. */
-		return recipients && !is_by_recipient(rule) ? entry->bytes : 0;
+		return recipients ? entry->bytes : 0;
 	case UNIT_REJECTED_RECIPIENTS:
 	case UNIT_COUNT:
 		break;

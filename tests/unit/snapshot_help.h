@@ -50,7 +50,7 @@ static inline struct snapshots *open_snapshots(const char *state)
 static inline struct bytes block_of(unsigned snapshot, unsigned i)
 {
 	struct bytes bytes = {0};
-	size_t n = i % 7 == 3 ? SNAPSHOT_BLOCK_MAX : (i * 977 + snapshot) % 4096 + 1;
+	size_t n = i % 7 == 3 ? 256 * 1024 : (i * 977 + snapshot) % 4096 + 1;
 
 	bytes.p = malloc(n);
 	bytes.n = bytes.size = n;

@@ -447,9 +447,9 @@ START_TEST(fifos)
 	ck_assert_msg(strstr(told_by(loaded.report), ": is no regular file: give the path"), "%s",
 		told_by(loaded.report));
 	loaded_free(&loaded);
+	/* A shell's pipe is fine there; one that nobody writes to is waited for, but not for ever. */
 	ck_assert_int_eq(
-		config_load(&(struct config_source){.path = "list"}, &config, report), -EINVAL);
-	ck_assert_str_eq(told_by(report), "E list: is no regular file: give the path of one | ");
+		config_load(&(struct config_source){.path = "list"}, &config, report), -ETIMEDOUT);
 	config_report_free(report);
 	directory_remove();
 }

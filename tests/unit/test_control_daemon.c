@@ -236,7 +236,12 @@ START_TEST(test_status_overrides)
 	json_t *data = ask_data(&world, "{'verb':'status'}");
 	ck_assert_int_eq(json_integer_value(json_object_get(data, "overrides")), 1);
 	json_decref(data);
-	world.now.wall.us += HOUR_US;
+	/* A clock that is set ends none. */
+	world.now.wall.us += DAY_US;
+	data = ask_data(&world, "{'verb':'status'}");
+	ck_assert_int_eq(json_integer_value(json_object_get(data, "overrides")), 1);
+	json_decref(data);
+	world.now.mono.us += HOUR_US;
 	data = ask_data(&world, "{'verb':'status'}");
 	ck_assert_int_eq(json_integer_value(json_object_get(data, "overrides")), 0);
 	json_decref(data);

@@ -203,7 +203,7 @@ static const struct foreign_row {
 	{"short text", "hello\n", 6, "cut short"},
 	{"newer", "policyd\x02...........", 19, "it is of version 2, and this policyd knows 1"},
 	{"older", "policyd\x00...........", 19, "it is of version 0"},
-	{"huge block", "policyd\x01\x01\x00\x04\x00........", 20, "block 1, at byte 8"},
+	{"huge block", "policyd\x01\x01\x00\x80\x00........", 20, "block 1, at byte 8"},
 	{"largest length", "policyd\x01\xff\xff\xff\xff........", 20, "is not as it was written"},
 };
 
