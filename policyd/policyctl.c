@@ -221,7 +221,9 @@ static int local_config_check(const struct client *client, json_t *args)
 	if (client->is_json)
 		return configuration_tell(client, code, data, err.text);
 	json_array_foreach(json_object_get(data, "messages"), i, message)
+	{
 		line_print(stderr, "", json_string_value(message));
+	}
 	json_decref(data);
 	if (code != EX_OK)
 		return error_tell(client, code, err.text);

@@ -228,8 +228,13 @@ const char *duration_format(int64_t us, char buf[DURATION_TEXT_SIZE])
 	}
 	/* It stands in every refusal: no printf(). */
 	char digits[NUMBER_TEXT_SIZE];
-	struct span number = span_of_u64((uint64_t)(us / (int64_t)unit->factor), digits);
-	size_t n = span_copy(number, buf, DURATION_TEXT_SIZE);
+	int64_t count = us / (int64_t)unit->factor;
+	bool is_negative = count < 0;
+	uint64_t size = is_negative ? -(uint64_t)count : (uint64_t)count;
+	struct span number = span_of_u64(size, digits);
+	buf[0] = '-';
+	size_t n = is_negative;
+	n += span_copy(number, buf + n, DURATION_TEXT_SIZE - n);
 	span_copy(span_of(unit->word), buf + n, DURATION_TEXT_SIZE - n);
 	return buf;
 }

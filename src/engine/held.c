@@ -226,7 +226,7 @@ void transaction_forget(struct transaction *tx, struct table_ref entry)
 void transaction_held_replan(
 	struct engine *e, struct transaction *tx, const struct limits_plan *plan)
 {
-	uint32_t ring[RINGS_MAX], kept = 0;
+	uint32_t ring[RINGS_MAX] = {0}, kept = 0;
 	for (uint32_t i = 0; i < tx->plan->rings; i++)
 		ring[i] = limits_find_ring(plan, &tx->plan->ring[i]);
 	for (uint32_t i = 0; i < tx->held_n; i++) {

@@ -274,7 +274,8 @@ static void submit_one_group(
 	(void)memset(d.text, 'x', sizeof(d.text) - 1);
 	ck_assert_int_eq(sqlite3_exec(behind, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	store_decision(s, &d);
-	nanosleep(&(struct timespec){.tv_nsec = 100 * 1000000L}, NULL);
+	/* It is taken when it has waited for others to come. */
+	nanosleep(&(struct timespec){.tv_nsec = 800 * 1000000L}, NULL);
 	for (unsigned i = 0; i < n; i++)
 		store_decision(s, &d);
 	ck_assert_int_eq(store_event(s, &event, on_event, ret_event), 0);
