@@ -121,6 +121,22 @@ struct account *account_touch(struct accounts *a, const struct account_name *nam
 	return account;
 }
 
+/* Of a part: what the limits of an account usually take. */
+#define PREFETCH_BYTES 256
+#define LINE_BYTES     64
+
+struct account *account_meet(struct accounts *a, const struct account_name *name, mono_t mono)
+{
+	struct span key = span_make(name->key, name->n);
+	struct account *account = table_find(a->table, key);
+	if (!account)
+		account = table_add(a->table, key, name->kind);
+	for (size_t at = 0; account->part[0] && at < PREFETCH_BYTES; at += LINE_BYTES)
+		__builtin_prefetch((const char *)account->part[0] + at);
+	account->touched_s = (uint32_t)(mono.us / SECOND_US);
+	return account;
+}
+
 struct account *account_get(struct accounts *a, struct table_ref ref)
 {
 	return table_get(a->table, ref);

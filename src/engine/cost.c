@@ -114,9 +114,9 @@ static void each_name(struct call *c, const struct recipient *recipient,
 static void place_find(struct call *c, enum key key, const struct account_name *name)
 {
 	struct asked *asked = &c->pending.asked;
-	const struct account *entry = account_find(c->e->accounts, span_make(name->key, name->n));
-	if (entry)
-		asked->place[key] = account_ref(entry);
+	/* One that is in use is not to be the next to go when there are too many. */
+	if (account_find(c->e->accounts, span_make(name->key, name->n)))
+		asked->place[key] = account_ref(account_touch(c->e->accounts, name, c->now.mono));
 	else
 		asked->unknown |= 1u << key;
 }

@@ -211,7 +211,7 @@ enum engine_result engine_begin(struct engine *e, engine_conn id, const struct r
 	if ((!is_mail && !is_message) || !subject_of(request, e->plan->snapshot, &c.subject))
 		return ENGINE_DONE;
 	metric_add(METRIC_REQUESTS_OUTBOUND, 1);
-	c.account = account_touch(e->accounts, &c.subject.name, now.mono);
+	c.account = account_meet(e->accounts, &c.subject.name, now.mono);
 	if (!is_mail)
 		return begin_message(&c, id, ret, ret_ticket);
 	decide_mail(&c, ret);

@@ -266,7 +266,7 @@ def test_pid_file(case):
     """There when policyd is ready, for everybody to read, and gone after an orderly stop."""
     policyd = case.policyd('pid_file = "@/policyd.pid";', ROOMY, start=False)
     path = policyd.folder / 'policyd.pid'
-    path.write_text('4000000000 of an earlier run\n')
+    path.write_text('4000000000\n')
     path.chmod(0o600)
     policyd.start('sh', '-c', 'umask 077; exec "$@"', 'sh')
     equal(path.read_text(), '%d\n' % policyd.process.pid)
