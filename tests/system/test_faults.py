@@ -287,6 +287,8 @@ def test_frozen_disk(case):
             raise answer
         assert not answer['ok'] or at > thawed, 'acknowledged while nothing could be written'
         works_again(policyd, 'after@example.org')
+    # Log lines gather for a moment, which kill -9 would not leave them.
+    policyd.wait_log('store works again')
     prober.check('frozen for %d s by %s, suspend said %r %.1f s after the thaw' % (
         FROZEN_S, how, answer['error'] or 'done', at - thawed), least=1000)
     policyd.kill()
