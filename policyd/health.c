@@ -26,16 +26,18 @@ static bool count_one(void *ctx, struct span key, const struct override *overrid
 	return true;
 }
 
-static void overrides_set(struct engine *engine, struct now now)
+static void overrides_set(struct health *health, struct engine *engine, struct now now)
 {
 	uint64_t count = 0;
-	if (now.mono.us / SECOND_US % OVERRIDES_EVERY_S != 0)
+	if (now.mono.us < health->overrides_due.us)
 		return;
+	health->overrides_due.us = now.mono.us + OVERRIDES_EVERY_S * SECOND_US;
 	engine_overrides(engine, count_one, &count);
 	metric_set(METRIC_OVERRIDES, count);
 }
 
-static void gauges_set(struct engine *engine, const struct store *store, struct now now)
+static void gauges_set(
+	struct health *health, struct engine *engine, const struct store *store, struct now now)
 {
 	struct engine_figures figures;
 	engine_figures(engine, &figures);
@@ -47,7 +49,7 @@ static void gauges_set(struct engine *engine, const struct store *store, struct 
 	metric_set(METRIC_MESSAGES_OPEN, figures.messages);
 	metric_set(METRIC_EMERGENCY, now.mono.us < engine_emergency_until(engine).us);
 	metric_set(METRIC_STORE_FAILING, store_is_failing(store, NULL));
-	overrides_set(engine, now);
+	overrides_set(health, engine, now);
 }
 
 /* ---- the log ---- */
@@ -97,7 +99,7 @@ static void tell_record(struct health *health)
 
 void health_tick(struct health *health, struct engine *engine, struct store *store, struct now now)
 {
-	gauges_set(engine, store, now);
+	gauges_set(health, engine, store, now);
 	health_store(health, store, now.mono);
 	tell_record(health);
 }

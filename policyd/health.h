@@ -13,6 +13,7 @@ struct health {
 	bool store_was_failing, record_was_told;
 	uint64_t store_progress; /* jobs that came back, as of store_since */
 	mono_t store_since;      /* when the disk last answered, or had nothing to do */
+	mono_t overrides_due;    /* when they are counted again */
 };
 
 /* To be called when something has come back from the disk: what fails is told, and when it works again. */

@@ -91,6 +91,8 @@ void accounts_set_max(struct accounts *a, uint32_t max);
 struct account *account_find(struct accounts *a, struct span key);
 /* Finds or makes; marks it as touched now. */
 struct account *account_touch(struct accounts *a, const struct account_name *name, mono_t mono);
+/* Marks one that was found as touched now: it is not the next to go when there are too many. */
+void account_used(struct accounts *a, struct account *account, mono_t mono);
 /*
  * The same for one that a message is about to pin, and let go of again, which makes it the youngest:
  * its place is left as it is, and what will be read of it soon is fetched into the cache meanwhile.

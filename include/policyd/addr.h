@@ -30,6 +30,15 @@ bool ip_is_v4(const struct ip *ip);
 bool ip_is_loopback(const struct ip *ip);
 const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE]);
 
+/*
+ * One host as accounts and limits count it: an IPv4 address, and of IPv6 the /64, all of which a host
+ * has to choose from (design 5): "192.0.2.1", "2001:db8::/64".
+ */
+#define HOST_TEXT_SIZE (IP_TEXT_SIZE + 3)
+struct span host_format(const struct ip *ip, char buf[HOST_TEXT_SIZE]);
+/* What host_format() writes, or any address of the host. 0 or -EINVAL. */
+MUST_CHECK int host_parse(struct span text, struct ip *ret);
+
 /* "192.0.2.0/24", "2001:db8::/48", or an address alone. 0; -EINVAL; -ERANGE: host bits are set. */
 MUST_CHECK int ip_net_parse(struct span text, struct ip_net *ret);
 bool ip_net_has(const struct ip_net *net, const struct ip *ip);

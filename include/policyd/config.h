@@ -185,6 +185,12 @@ struct class_query {
 unsigned config_class_of(const struct config *config, const struct class_query *query);
 /* The account that an alias stands for, by keys; an empty span when it is none. */
 struct span config_alias_of(const struct config *config, struct span account);
+/*
+ * A login or sender in canonical form to buf (at least ADDRESS_MAX bytes); returns its length. As
+ * address_normalise(), and without its extension where the domain is ours (semantics 2).
+ */
+size_t config_mailbox(
+	const struct config *config, struct span address, const char *login_domain, char *buf);
 /* True when the canonical domain is one of local_domains. */
 bool config_is_local(const struct config *config, struct span domain);
 /* The override of the configuration for an account's key or "domain:example.org", or NULL. */

@@ -56,6 +56,20 @@ static void place_free(struct accounts *a, uint32_t number)
 		a->standings_low = number - 1;
 }
 
+static struct standing *orders_of(const struct accounts *a, const struct account *account)
+{
+	return account->standing ? a->standing[account->standing - 1] : NULL;
+}
+
+/* What may go, or change, is counted anew afterwards (standing_put). */
+static struct standing *standing_uncount(struct accounts *a, const struct account *account)
+{
+	struct standing *standing = orders_of(a, account);
+	a->suspended -= standing->is_counted;
+	standing->is_counted = false;
+	return standing;
+}
+
 static void account_drop(void *ctx, void *entry, bool evicted)
 {
 	struct accounts *a = ctx;
@@ -66,9 +80,7 @@ static void account_drop(void *ctx, void *entry, bool evicted)
 			a->part[i]->free(account->part[i]);
 	}
 	if (account->standing) {
-		struct standing *standing = a->standing[account->standing - 1];
-		a->suspended -= standing->is_counted;
-		standing_free(standing);
+		standing_free(standing_uncount(a, account));
 		place_free(a, account->standing);
 	}
 }
@@ -113,12 +125,16 @@ struct account *account_touch(struct accounts *a, const struct account_name *nam
 {
 	struct span key = span_make(name->key, name->n);
 	struct account *account = table_find(a->table, key);
-	if (account)
-		table_touch(a->table, account);
-	else
+	if (!account)
 		account = table_add(a->table, key, name->kind);
-	account->touched_s = (uint32_t)(mono.us / SECOND_US);
+	account_used(a, account, mono);
 	return account;
+}
+
+void account_used(struct accounts *a, struct account *account, mono_t mono)
+{
+	table_touch(a->table, account);
+	account->touched_s = (uint32_t)(mono.us / SECOND_US);
 }
 
 /* Of a part: what the limits of an account usually take. */
@@ -174,7 +190,7 @@ void account_unpin(struct accounts *a, struct account *account)
 
 const struct standing *account_orders(const struct accounts *a, const struct account *account)
 {
-	return account->standing ? a->standing[account->standing - 1] : NULL;
+	return orders_of(a, account);
 }
 
 const struct standing *account_standing(
@@ -227,20 +243,6 @@ struct account *account_made(struct accounts *a, struct span key)
 	return account ? account : table_add(a->table, key, kind_of(key));
 }
 
-static struct standing *orders_of(const struct accounts *a, const struct account *account)
-{
-	return account->standing ? a->standing[account->standing - 1] : NULL;
-}
-
-/* Takes the account's standing off before it may go. */
-static struct standing *standing_take(struct accounts *a, struct account *account)
-{
-	struct standing *standing = a->standing[account->standing - 1];
-	a->suspended -= standing->is_counted;
-	standing->is_counted = false;
-	return standing;
-}
-
 static void account_reset(struct accounts *a, struct account *account)
 {
 	for (int i = 0; i < PART_COUNT; i++) {
@@ -265,13 +267,14 @@ void account_apply(struct accounts *a, const struct policy_event *event, struct 
 		break;
 	case EVENT_RELEASE:
 		if (has_standing)
-			standing_put(
-				a, account, standing_release(standing_take(a, account)), now.mono);
+			standing_put(a, account, standing_release(standing_uncount(a, account)),
+				now.mono);
 		break;
 	case EVENT_OVERRIDE_UNSET:
 		if (has_standing)
 			standing_put(a, account,
-				standing_unset(standing_take(a, account), event->limit), now.mono);
+				standing_unset(standing_uncount(a, account), event->limit),
+				now.mono);
 		break;
 	case EVENT_RESET:
 		if (account)
@@ -300,7 +303,7 @@ size_t accounts_sweep(struct accounts *a, struct now now, size_t places)
 	while ((account = table_next(a->table, &a->sweep, &places))) {
 		if (account->standing)
 			standing_put(a, account,
-				standing_expire(standing_take(a, account), now.mono), now.mono);
+				standing_expire(standing_uncount(a, account), now.mono), now.mono);
 		if (is_idle(a, account, now.mono)) {
 			table_remove(a->table, account);
 			gone++;

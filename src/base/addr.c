@@ -43,6 +43,33 @@ const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE])
 	return text ? text : "";
 }
 
+static const char v6_host[] = "/64";
+
+struct span host_format(const struct ip *ip, char buf[HOST_TEXT_SIZE])
+{
+	struct ip host = *ip;
+	if (ip_is_v4(ip))
+		return span_of(ip_format(ip, buf));
+	memset(host.byte + 8, 0, 8);
+	size_t n = strlen(ip_format(&host, buf));
+	memcpy(buf + n, v6_host, sizeof(v6_host));
+	return span_make(buf, n + sizeof(v6_host) - 1);
+}
+
+int host_parse(struct span text, struct ip *ret)
+{
+	const char *slash = text.n ? memchr(text.p, '/', text.n) : NULL;
+	size_t bare_n = slash ? (size_t)(slash - text.p) : text.n;
+	struct span length = span_make(text.p + bare_n, text.n - bare_n);
+	struct ip ip;
+	if (ip_parse(span_make(text.p, bare_n), &ip) != 0)
+		return -EINVAL;
+	if (slash && !span_equal(length, ip_is_v4(&ip) ? SPAN("/32") : span_of(v6_host)))
+		return -EINVAL;
+	*ret = ip;
+	return 0;
+}
+
 /* The address with all bits after the first bits cleared. */
 static struct ip ip_mask(const struct ip *ip, unsigned bits)
 {

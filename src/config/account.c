@@ -10,9 +10,22 @@
 #include "maps.h"
 #include "policyd/address.h"
 
-/* As kind.def has them; only accounts that send stand in a configuration. */
-enum kind { KIND_LOGIN, KIND_ADDR, KIND_CERT, KIND_SENDER, KINDS };
-static const char *const kind_words[KINDS] = {"login:", "addr:", "cert:", "sender:"};
+enum kind {
+#define KIND(id, word, sends, share, text) KIND_##id,
+#include "policyd/kind.def"
+#undef KIND
+	KINDS
+};
+
+/* Only accounts that send stand in a configuration. */
+static const struct kind_word {
+	const char *word;
+	bool sends;
+} kind_words[] = {
+#define KIND(id, word, sends, share, text) [KIND_##id] = {word, sends},
+#include "policyd/kind.def"
+#undef KIND
+};
 
 /* Fingerprints are hexadecimal; SHA-512 with colons has 191 bytes. */
 #define CERT_MAX 256
@@ -20,9 +33,9 @@ static const char *const kind_words[KINDS] = {"login:", "addr:", "cert:", "sende
 static bool kind_take(struct span *text, enum kind *ret)
 {
 	for (int i = 0; i < KINDS; i++) {
-		struct span word = span_of(kind_words[i]);
+		struct span word = span_of(kind_words[i].word);
 
-		if (!span_starts(*text, word))
+		if (!kind_words[i].sends || !span_starts(*text, word))
 			continue;
 		*text = span_make(text->p + word.n, text->n - word.n);
 		*ret = (enum kind)i;
@@ -45,43 +58,33 @@ static void key_append(struct account_key *key, struct span text)
 }
 
 /* postfix(5) takes the extension off addresses of its own domains only (semantics 2). */
-static void append_name(const struct config *config, struct span name, const char *login_domain,
-	struct account_key *key)
+size_t config_mailbox(
+	const struct config *config, struct span address, const char *login_domain, char *buf)
 {
-	char buf[ADDRESS_MAX];
-	struct span canonical = span_make(buf, address_normalise(name, login_domain, buf));
-	ptrdiff_t at = span_rfind(canonical, '@');
-
-	if (at < 0 || !config->recipient_delimiter ||
-		!config_is_local(config, address_domain(canonical))) {
-		key_append(key, canonical);
-		return;
-	}
-	key_append(key,
-		address_without_extension(span_make(buf, (size_t)at), config->recipient_delimiter));
-	key_append(key, span_make(buf + at, canonical.n - (size_t)at));
+	size_t n = address_normalise(address, login_domain, buf);
+	struct span domain = address_domain(span_make(buf, n));
+	if (!config->recipient_delimiter || domain.n == 0 || !config_is_local(config, domain))
+		return n;
+	size_t local_n = n - domain.n - 1;
+	struct span local =
+		address_without_extension(span_make(buf, local_n), config->recipient_delimiter);
+	if (local.n == local_n)
+		return n;
+	memmove(buf + local.n, buf + local_n, domain.n + 1);
+	return local.n + 1 + domain.n;
 }
 
-/* One host has the whole /64 to choose from, so IPv6 counts by /64 (design 5). */
 static int append_address(struct span text, struct account_key *key, struct errbuf *err)
 {
-	char shown[IP_TEXT_SIZE];
+	char shown[HOST_TEXT_SIZE];
 	struct ip ip;
 
-	if (span_ends(text, SPAN("/64")))
-		text.n -= 3;
-	if (ip_parse(text, &ip) != 0) {
+	if (host_parse(text, &ip) != 0) {
 		err_set(err,
 			"this is no address: write \"addr:192.0.2.1\" or \"addr:2001:db8::/64\"");
 		return -EINVAL;
 	}
-	bool is_v4 = ip_is_v4(&ip);
-	if (!is_v4)
-		memset(ip.byte + 8, 0, 8);
-	for (const char *at = ip_format(&ip, shown); *at; at++)
-		key->text[key->n++] = ascii_lower(*at);
-	if (!is_v4)
-		key_append(key, SPAN("/64"));
+	key_append(key, host_format(&ip, shown));
 	return 0;
 }
 
@@ -117,25 +120,17 @@ int account_key_of(
 	struct span name = typed;
 	(void)kind_take(&name, &kind);
 	struct account_key key = {0};
-	key_append(&key, span_of(kind_words[kind]));
+	key_append(&key, span_of(kind_words[kind].word));
 	int r = name_check(kind, name, err);
 	if (r != 0)
 		return r;
-	switch (kind) {
-	case KIND_ADDR:
+	if (kind == KIND_ADDR) {
 		r = append_address(name, &key, err);
-		break;
-	case KIND_CERT:
+	} else if (kind == KIND_CERT) {
 		r = append_fingerprint(name, &key, err);
-		break;
-	case KIND_LOGIN:
-		append_name(config, name, config->login_domain, &key);
-		break;
-	case KIND_SENDER:
-		append_name(config, name, NULL, &key);
-		break;
-	case KINDS:
-		break;
+	} else {
+		key.n += config_mailbox(config, name,
+			kind == KIND_LOGIN ? config->login_domain : NULL, key.text + key.n);
 	}
 	if (r == 0)
 		*ret = key;

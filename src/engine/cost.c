@@ -25,9 +25,9 @@ static void charge(struct cost *cost, enum unit unit, uint64_t n)
 }
 
 /* One more recipient of the message. */
-static void cost_of_recipient(
-	const struct call *c, const struct recipient *recipient, struct asked *asked)
+static void cost_of_recipient(const struct call *c, struct asked *asked)
 {
+	const struct recipient *recipient = &c->recipient;
 	const struct config *config = c->e->plan->snapshot;
 	bool is_counted = !recipient->is_local || config->count_local_recipients;
 	asked->accepts = 1;
@@ -94,8 +94,8 @@ static void paid(struct asked *asked)
 }
 
 /* Calls each(c, key, name) for every name but the account's that the class's rules count by. */
-static void each_name(struct call *c, const struct recipient *recipient,
-	void (*each)(struct call *c, enum key key, const struct account_name *name))
+static void each_name(
+	struct call *c, void (*each)(struct call *c, enum key key, const struct account_name *name))
 {
 	unsigned keys = c->e->plan->class[c->pending.asked.class].keys;
 	struct account_name name;
@@ -103,7 +103,7 @@ static void each_name(struct call *c, const struct recipient *recipient,
 		.request = c->request,
 		.config = c->e->plan->snapshot,
 		.subject = &c->subject,
-		.recipient = recipient,
+		.recipient = c->request->stage == STAGE_RCPT ? &c->recipient : NULL,
 	};
 	for (unsigned key = KEY_ACCOUNT + 1; keys >> key; key++) {
 		if ((keys >> key & 1) && key_name_of((enum key)key, &input, &name))
@@ -114,11 +114,13 @@ static void each_name(struct call *c, const struct recipient *recipient,
 static void place_find(struct call *c, enum key key, const struct account_name *name)
 {
 	struct asked *asked = &c->pending.asked;
-	/* One that is in use is not to be the next to go when there are too many. */
-	if (account_find(c->e->accounts, span_make(name->key, name->n)))
-		asked->place[key] = account_ref(account_touch(c->e->accounts, name, c->now.mono));
-	else
+	struct account *entry = account_find(c->e->accounts, account_name_key(name));
+	if (!entry) {
 		asked->unknown |= 1u << key;
+		return;
+	}
+	account_used(c->e->accounts, entry, c->now.mono);
+	asked->place[key] = account_ref(entry);
 }
 
 static void place_make(struct call *c, enum key key, const struct account_name *name)
@@ -128,21 +130,20 @@ static void place_make(struct call *c, enum key key, const struct account_name *
 	asked->unknown &= ~(1u << key);
 }
 
+void asked_places_find(struct call *c)
+{
+	each_name(c, place_find);
+}
+
 void asked_places_make(struct call *c)
 {
-	struct recipient recipient;
-	bool has_recipient = c->request->stage == STAGE_RCPT;
-	if (has_recipient)
-		recipient_of(c->request, c->e->plan->snapshot, &recipient);
-	each_name(c, has_recipient ? &recipient : NULL, place_make);
+	each_name(c, place_make);
 }
 
 void asked_fill(struct call *c)
 {
 	const struct request *request = c->request;
 	struct asked *asked = &c->pending.asked;
-	struct recipient recipient;
-	bool has_recipient = request->stage == STAGE_RCPT;
 	*asked = (struct asked){
 		.stage = request->stage,
 		.answer_id = c->pending.asked.answer_id,
@@ -150,9 +151,9 @@ void asked_fill(struct call *c)
 		.bytes = request->bytes,
 		.class = c->subject.class,
 	};
-	if (has_recipient) {
-		recipient_of(request, c->e->plan->snapshot, &recipient);
-		cost_of_recipient(c, &recipient, asked);
+	if (request->stage == STAGE_RCPT) {
+		recipient_of(request, c->e->plan->snapshot, &c->recipient);
+		cost_of_recipient(c, asked);
 	} else {
 		cost_of_excess(c, asked);
 	}
@@ -163,5 +164,4 @@ void asked_fill(struct call *c)
 	if (c->was_accepted)
 		paid(asked);
 	asked->place[KEY_ACCOUNT] = account_ref(c->account);
-	each_name(c, has_recipient ? &recipient : NULL, place_find);
 }

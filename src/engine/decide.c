@@ -194,6 +194,7 @@ void judge_request(struct call *c)
 		choose(c, standing, NULL);
 		return;
 	}
+	asked_places_find(c);
 	judge(c->e, c->tx, &p->asked, c->now, &j);
 	if (j.is_favour)
 		p->asked.counts = p->asked.externals_counted = 0;
@@ -204,7 +205,7 @@ void judge_request(struct call *c)
 	if (!action_rows[p->verdict.action].accepts)
 		return;
 	/* Nothing is counted under that name yet, so nothing but what is charged changes. */
-	if (p->asked.unknown) {
+	if (p->asked.unknown && !p->asked.is_free && !j.is_favour) {
 		asked_places_make(c);
 		judge(c->e, c->tx, &p->asked, c->now, &j);
 	}

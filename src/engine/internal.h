@@ -92,8 +92,7 @@ struct held {
 struct transaction {
 	struct table_node node;   /* key: peer (16 bytes), instance */
 	struct limits_plan *plan; /* referenced: the rules it began under */
-	struct table_ref account;
-	uint64_t account_hash; /* of its key: the account itself, also when it was forgotten */
+	struct table_ref account; /* pinned */
 	mono_t opened, lost;
 	uint32_t conns; /* connections whose current message this is */
 	uint32_t hook;
@@ -199,7 +198,8 @@ struct call;
 struct conn;
 /* Fills pending.asked: needs subject, account, tx. */
 void asked_fill(struct call *c);
-/* Entries for names that have none: only what is let through makes any. */
+/* The entries of its names; only what is let through makes any for names that have none. */
+void asked_places_find(struct call *c);
 void asked_places_make(struct call *c);
 /* Repetitions of a question have the same. */
 uint64_t answer_id(const struct call *c);
@@ -338,6 +338,7 @@ struct call {
 	const struct request *request; /* NULL when it is long gone */
 	struct now now;
 	struct subject subject;
+	struct recipient recipient; /* at RCPT, once asked_fill() was there */
 	struct account *account;
 	struct transaction *tx;
 	bool was_accepted; /* this very recipient, by an earlier verdict */

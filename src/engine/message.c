@@ -69,7 +69,7 @@ struct transaction *message_of(struct call *c, engine_conn id, struct transactio
 			conn_attach(e, &e->conn[id], tx);
 	}
 	/* One instance, two accounts: not Postfix. The first one must not pay for the second. */
-	if (tx && tx->account_hash != c->account->node.hash) {
+	if (tx && tx->account.index != account_ref(c->account).index) {
 		transaction_end(e, tx, c->now);
 		tx = NULL;
 	}

@@ -28,7 +28,6 @@ struct transaction *transaction_open(struct engine *e, const struct transaction_
 	tx->plan = limits_plan_ref(e->plan);
 	tx->account = account_ref(account);
 	account_pin(e->accounts, account);
-	tx->account_hash = account->node.hash;
 	tx->opened = now.mono;
 	tx->hook = hook;
 	tx->commit_at = hook_commit_at(e, hook);

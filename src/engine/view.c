@@ -33,10 +33,7 @@ static unsigned class_of(const struct engine *e, struct span key)
 	struct span word = span_of(kind_rows[ACCOUNT_ADDR].word);
 	struct ip ip;
 	if (span_starts(key, word)) {
-		struct span text = span_make(key.p + word.n, key.n - word.n);
-		if (span_ends(text, SPAN("/64")))
-			text.n -= 3;
-		if (ip_parse(text, &ip) == 0)
+		if (host_parse(span_make(key.p + word.n, key.n - word.n), &ip) == 0)
 			query.client = &ip;
 	}
 	return config_class_of(e->plan->snapshot, &query);

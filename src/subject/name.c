@@ -45,30 +45,11 @@ void name_fingerprint(struct account_name *name, struct span fingerprint)
 	name_end(name, n);
 }
 
-/* Takes an extension out of the address in buf; returns what is left of its n bytes. */
-static size_t without_extension(char *buf, size_t n, const struct config *config)
-{
-	struct span domain = address_domain(span_make(buf, n));
-	if (domain.n == 0 || !config_is_local(config, domain))
-		return n;
-	size_t local_n = n - domain.n - 1;
-	struct span local =
-		address_without_extension(span_make(buf, local_n), config->recipient_delimiter);
-	if (local.n == local_n)
-		return n;
-	memmove(buf + local.n, buf + local_n, domain.n + 1);
-	return local.n + 1 + domain.n;
-}
-
 void name_mailbox(struct account_name *name, enum account_kind kind, struct span address,
 	const struct config *config)
 {
 	const char *login_domain = kind == ACCOUNT_LOGIN ? config->login_domain : NULL;
-	char *buf = name_begin(name, kind);
-	size_t n = address_normalise(address, login_domain, buf);
-	if (config->recipient_delimiter)
-		n = without_extension(buf, n, config);
-	name_end(name, n);
+	name_end(name, config_mailbox(config, address, login_domain, name_begin(name, kind)));
 }
 
 void name_follow(struct account_name *name, const struct config *config)
@@ -91,16 +72,8 @@ void name_domain(struct account_name *name, enum account_kind kind, struct span 
 
 void name_host(struct account_name *name, enum account_kind kind, const struct ip *ip)
 {
-	struct ip host = *ip;
-	char text[IP_TEXT_SIZE + sizeof("/64")];
-	if (ip_is_v4(ip)) {
-		name_set(name, kind, span_of(ip_format(&host, text)));
-		return;
-	}
-	memset(host.byte + 8, 0, 8);
-	size_t n = strlen(ip_format(&host, text));
-	n += span_copy(SPAN("/64"), text + n, sizeof(text) - n);
-	name_set(name, kind, span_make(text, n));
+	char text[HOST_TEXT_SIZE];
+	name_set(name, kind, host_format(ip, text));
 }
 
 void name_net(struct account_name *name, const struct ip *ip)

@@ -56,21 +56,28 @@ static int parse_provider(const struct typed *typed, struct account_name *ret, s
 }
 
 /* An address, alone or with the length of the network that it is counted by. */
+static int net_parse(struct span text, struct ip *ret)
+{
+	const struct span v4 = SPAN("/24");
+	if (span_ends(text, SPAN("/32")))
+		return -EINVAL;
+	if (!span_ends(text, v4))
+		return host_parse(text, ret);
+	bool is_fine = ip_parse(span_make(text.p, text.n - v4.n), ret) == 0 && ip_is_v4(ret);
+	return is_fine ? 0 : -EINVAL;
+}
+
+/* is_net: a network is wanted, else a host. */
 static int parse_ip(struct span text, bool is_net, struct ip *ret, struct errbuf *err)
 {
-	const char *slash = memchr(text.p, '/', text.n);
-	size_t bare_n = slash ? (size_t)(slash - text.p) : text.n;
-	struct span length = span_make(text.p + bare_n, text.n - bare_n);
-	if (ip_parse(span_make(text.p, bare_n), ret) == 0) {
-		struct span v4_length = is_net ? SPAN("/24") : SPAN("/32");
-		if (!slash || span_equal(length, ip_is_v4(ret) ? v4_length : SPAN("/64")))
-			return 0;
-	}
-	err_set(err,
-		is_net ? "%.*s is no network to count by: write 192.0.2.0/24 or 2001:db8::/64"
-		       : "%.*s is no IP address: write 192.0.2.1 or 2001:db8::1",
-		shown_n(text), text.p);
-	return -EINVAL;
+	int r = is_net ? net_parse(text, ret) : host_parse(text, ret);
+	if (r != 0)
+		err_set(err,
+			is_net ? "%.*s is no network to count by: write 192.0.2.0/24 or "
+				 "2001:db8::/64"
+			       : "%.*s is no IP address: write 192.0.2.1 or 2001:db8::1",
+			shown_n(text), text.p);
+	return r;
 }
 
 static int parse_host(const struct typed *typed, struct account_name *ret, struct errbuf *err)

@@ -13,8 +13,8 @@ OWNER = {
     'base': 'err.h mem.h span.h clock.h units.h addr.h address.h bytes.h siphash.h slab.h table.h log.h metric.h metric.def reference.h '
             'suggest.h utf8.h',
     'protocol': 'request.h verdict.h attribute.def stage.def action.def',
-    'config': 'config.h setting.def choice.def',
-    'subject': 'subject.h kind.def',
+    'config': 'config.h setting.def choice.def kind.def',
+    'subject': 'subject.h',
     'account': 'account.h event.h event.def',
     'limits': 'limits.h',
     'engine': 'engine.h charge.h decision.h',

@@ -326,6 +326,40 @@ START_TEST(kinds_are_told_apart_by_their_words)
 }
 END_TEST
 
+/*
+ * The configuration and the requests make one name of one account: whatever a person writes for it
+ * in a class is the account that a request, or a person at the prompt, is.
+ */
+START_TEST(configuration_and_prompt_agree)
+{
+	static const char *const written[] = {"alice", "Alice@Example.ORG.",
+		"alice+news@example.org", "alice+news@example.net", "a@b@EXAMPLE.org",
+		"addr:192.0.2.9", "addr:192.0.2.9/32", "addr:2001:DB8::9",
+		"addr:2001:db8:0:0:7::/64", "cert:AA:BB:0c", "sender:Bob+x@example.org",
+		"sender:bob@xn--bcher-kva.example", "login:addr:x",
+		"b\xc3\xbc@b\xc3\xbc"
+		"cher.example"};
+	for (size_t i = 0; i < ROWS(written); i++) {
+		char text[1024];
+		struct account_name name;
+		struct errbuf err;
+		snprintf(text, sizeof(text),
+			"login_domain = \"example.org\"; local_domains = [ \"example.org\" ]; "
+			"recipient_delimiter = \"+\"; classes = ( { name = \"c\"; match = ( { "
+			"login = "
+			"\"%s\"; } ); } );",
+			written[i]);
+		struct config *config = config_of(text);
+		ck_assert_int_eq(subject_parse(span_of(written[i]), config, &name, &err), 0);
+		const struct class_query query = {.account = account_name_key(&name)};
+		ck_assert_msg(
+			strcmp(config->classes[config_class_of(config, &query)].name, "c") == 0,
+			"%s is %s", written[i], name.key);
+		config_unref(config);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const struct suite_row rows[] = {
@@ -336,6 +370,7 @@ int main(void)
 		{"what_a_person_types", what_a_person_types, ROWS(typed)},
 		{"typed_bytes_that_are_no_text", typed_bytes_that_are_no_text, 0},
 		{"kinds_are_told_apart_by_their_words", kinds_are_told_apart_by_their_words, 0},
+		{"configuration_and_prompt_agree", configuration_and_prompt_agree, 0},
 	};
 	return SUITE_RUN("key", rows);
 }
