@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "effects.h"
+#include "egress_watch.h"
 #include "health.h"
 #include "logger.h"
 #include "notify.h"
@@ -41,6 +42,7 @@ struct app {
 	struct logger *logger;
 	struct state *state;
 	struct reload *reload;
+	struct egress_watch *egress;
 	struct state_loaded loaded;
 	struct effects effects;
 	struct notify notify;
@@ -87,14 +89,23 @@ static struct store_setup store_setup_of(const struct config *config)
 	};
 }
 
+/* After a reload others may be wanted. */
+static void hooks_set(struct app *app)
+{
+	struct policy_server_hooks hooks = effects_hooks(&app->effects);
+	policy_server_hook(app->server, &hooks);
+}
+
 static void on_configured(void *ctx, struct config *config)
 {
-	const struct app *app = ctx;
+	struct app *app = ctx;
 	struct store_setup store = store_setup_of(config);
 	engine_configure(app->engine, config);
 	store_configure(app->store, &store);
+	egress_watch_configure(app->egress, config);
 	control_reconfigure(app->control, config);
 	state_configure(app->state, config);
+	hooks_set(app);
 }
 
 /* ---- time, signals, threads that come back ---- */
@@ -112,6 +123,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	store_collect(app->store);
 	recorder_flush(app->recorder);
 	state_tick(app->state, now);
+	egress_watch_tick(app->egress, now);
 	health_tick(&app->health, app->engine, app->store, now);
 }
 
@@ -183,9 +195,19 @@ static int state_begin(struct app *app, struct errbuf *err)
 
 static int server_begin(struct app *app, struct errbuf *err)
 {
-	struct policy_server_hooks hooks =
-		effects_hooks(&app->effects, app->config->record.file != NULL);
+	struct policy_server_hooks hooks = effects_hooks(&app->effects);
 	return policy_server_new(app->base, app->engine, &hooks, &app->server, err);
+}
+
+static int egress_begin(struct app *app, struct errbuf *err)
+{
+	struct egress_watch_setup setup = {
+		.base = app->base,
+		.config = app->config,
+		.store = app->store,
+		.seed = {app->seed[0], app->seed[1]},
+	};
+	return egress_watch_new(&setup, &app->egress, err);
 }
 
 static int control_begin(struct app *app, struct errbuf *err)
@@ -205,6 +227,10 @@ static int control_begin(struct app *app, struct errbuf *err)
 		.reload_ctx = app,
 		.state = on_state_asked,
 		.state_ctx = app,
+		.egress = egress_watch_egress(app->egress),
+		.dns = egress_watch_dns(app->egress),
+		.egress_poke = egress_watch_poke,
+		.egress_ctx = app->egress,
 	};
 	return control_new(&setup, app->config, &app->control, err);
 }
@@ -254,17 +280,6 @@ static int facts_load(struct app *app, struct errbuf *err)
 	return store_load(app->store, &query, load_one, app, err);
 }
 
-/* A reload would be refused because of it: better told now than then. */
-static void tell_unreadable(const struct config *config, const char *path)
-{
-	if (!path || access(path, R_OK) == 0)
-		return;
-	log_event(LEVEL_WARNING, "file out of reach", F_STR("file", path),
-		F_STR("error", strerror(errno)),
-		F_STR("effect", "a reload will be refused; give it to the setting user (chown)"),
-		F_STR("user", config->user ? config->user : ""));
-}
-
 /*
  * The state's lock says who runs, so it comes before the sockets: two starts at once must not take
  * each other's. What it and the record hold is touched by nobody who has not got it.
@@ -272,7 +287,7 @@ static void tell_unreadable(const struct config *config, const char *path)
 static int build(struct app *app, struct errbuf *err)
 {
 	static int (*const parts[])(struct app * app, struct errbuf * err) = {
-		control_begin, recorder_begin, facts_load, reload_begin};
+		egress_begin, control_begin, recorder_begin, facts_load, reload_begin};
 	const struct config *config = app->config;
 	app->base = event_base_new();
 	if (!app->base || getrandom(app->seed, sizeof(app->seed), 0) != sizeof(app->seed)) {
@@ -299,7 +314,10 @@ static int build(struct app *app, struct errbuf *err)
 		.store = app->store,
 		.server = app->server,
 		.recorder = app->recorder,
+		.egress = app->egress,
 	};
+	if (r == 0)
+		hooks_set(app);
 	return r;
 }
 
@@ -331,6 +349,7 @@ static void events_begin(struct app *app)
 	app->tick = event_new(app->base, -1, EV_PERSIST, on_tick, app);
 	event_add(app->tick, &second);
 	watchdog_begin(app);
+	egress_watch_begin(app->egress);
 	app->store_ready =
 		event_new(app->base, store_fd(app->store), EV_READ | EV_PERSIST, on_store, app);
 	event_add(app->store_ready, NULL);
@@ -360,6 +379,7 @@ static void tear_down(struct app *app)
 	control_free(app->control);
 	policy_server_free(app->server);
 	reload_free(app->reload);
+	egress_watch_free(app->egress);
 	state_free(app->state);
 	store_free(app->store);
 	recorder_close(app->recorder);
@@ -410,6 +430,7 @@ static void stop(struct app *app)
 	engine_drain(app->engine, now);
 	effects_carry_out(&app->effects, now);
 	policy_server_drain(app->server, now);
+	egress_watch_finish(app->egress);
 	state_finish(app->state);
 	logger_flush(app->logger);
 }
@@ -442,17 +463,6 @@ static int run(struct app *app)
 	return r < 0 ? EX_SOFTWARE : EX_OK;
 }
 
-static void tell_user(const struct config *config)
-{
-	if (!config->user)
-		log_event(LEVEL_WARNING, "no user setting",
-			F_STR("effect", "policyd keeps the user that started it"),
-			F_INT("uid", geteuid()));
-	else if (privilege_is_missing(config))
-		log_event(LEVEL_WARNING, "user setting without effect",
-			F_STR("why", "only root can become another user"), F_INT("uid", geteuid()));
-}
-
 int app_run(const struct app_setup *setup)
 {
 	struct app app = {.setup = setup, .config = setup->config, .pid_file = {.fd = -1}};
@@ -462,11 +472,10 @@ int app_run(const struct app_setup *setup)
 	/* The configuration has just been read. One that comes now must not end the start. */
 	(void)signal(SIGHUP, SIG_IGN);
 	notify_open(&app.notify);
-	tell_user(app.config);
+	privilege_tell(app.config);
 	int r = build(&app, &err);
 	if (r == 0) {
-		tell_unreadable(app.config, setup->config_path);
-		tell_unreadable(app.config, app.config->token.key_file.path);
+		privilege_tell_files(app.config, setup->config_path);
 		events_begin(&app);
 		r = pid_file_write(&app.pid_file, &err);
 	}

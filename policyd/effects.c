@@ -44,7 +44,7 @@ void effects_carry_out(void *ctx, struct now now)
 	}
 }
 
-/* ---- recording ---- */
+/* ---- what was asked and answered ---- */
 
 static void on_opened(
 	void *ctx, engine_conn conn, struct span listener, const struct ip *peer, struct now now)
@@ -58,6 +58,8 @@ static void on_answered(void *ctx, engine_conn conn, const struct request *reque
 {
 	const struct effects *effects = ctx;
 	recorder_answered(effects->recorder, conn, request, verdict, now);
+	if (effects->egress)
+		egress_watch_request(effects->egress, request, now);
 }
 
 static void on_closed(void *ctx, engine_conn conn, struct now now)
@@ -66,11 +68,13 @@ static void on_closed(void *ctx, engine_conn conn, struct now now)
 	recorder_closed(effects->recorder, conn, now);
 }
 
-struct policy_server_hooks effects_hooks(struct effects *effects, bool is_recording)
+struct policy_server_hooks effects_hooks(struct effects *effects)
 {
+	bool is_recording = effects->recorder != NULL;
+	bool has_clients = effects->egress && egress_watch_has_clients(effects->egress);
 	return (struct policy_server_hooks){
 		.opened = is_recording ? on_opened : NULL,
-		.answered = is_recording ? on_answered : NULL,
+		.answered = is_recording || has_clients ? on_answered : NULL,
 		.closed = is_recording ? on_closed : NULL,
 		.after = effects_carry_out,
 		.ctx = effects,

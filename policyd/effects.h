@@ -3,21 +3,23 @@
 #ifndef POLICYD_EFFECTS_H
 #define POLICYD_EFFECTS_H
 
+#include "egress_watch.h"
 #include "policyd/engine.h"
 #include "policyd/policy_server.h"
 #include "policyd/replay.h"
 #include "policyd/store.h"
 
-/* All borrowed. The recorder may be NULL. */
+/* All borrowed. The recorder and egress may be NULL. */
 struct effects {
 	struct engine *engine;
 	struct store *store;
 	struct policy_server *server;
 	struct recorder *recorder;
+	struct egress_watch *egress;
 };
 
-/* For policy_server_new(); effects may be filled in until the loop runs. */
-struct policy_server_hooks effects_hooks(struct effects *effects, bool is_recording);
+/* What is wanted at present; the server is told again when effects or the configuration change. */
+struct policy_server_hooks effects_hooks(struct effects *effects);
 /* Until the engine has no more; ctx is the struct effects. */
 void effects_carry_out(void *ctx, struct now now);
 

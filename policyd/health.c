@@ -52,6 +52,26 @@ static void gauges_set(
 	overrides_set(health, engine, now);
 }
 
+/* The largest of this minute, and of the one before until this one has seen some of it. */
+#define LAG_WINDOW_US (60 * SECOND_US)
+
+/* How late the tick came is how long something else has kept the loop. */
+static void lag_set(struct health *health, mono_t mono)
+{
+	int64_t late_us = health->ticked.us ? mono.us - health->ticked.us - SECOND_US : 0;
+	uint64_t lag = late_us > 0 ? (uint64_t)late_us : 0;
+	health->ticked = mono;
+	if (mono.us - health->lag_since.us >= LAG_WINDOW_US) {
+		health->lag_since = mono;
+		health->lag_before = health->lag;
+		health->lag = 0;
+	}
+	if (lag > health->lag)
+		health->lag = lag;
+	metric_set(METRIC_TICK_LATE_MAX,
+		health->lag > health->lag_before ? health->lag : health->lag_before);
+}
+
 /* ---- the log ---- */
 
 /* A disk that is frozen fails nothing: it only never answers. */
@@ -100,6 +120,7 @@ static void tell_record(struct health *health)
 void health_tick(struct health *health, struct engine *engine, struct store *store, struct now now)
 {
 	gauges_set(health, engine, store, now);
+	lag_set(health, now.mono);
 	health_store(health, store, now.mono);
 	tell_record(health);
 }

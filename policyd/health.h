@@ -14,6 +14,8 @@ struct health {
 	uint64_t store_progress; /* jobs that came back, as of store_since */
 	mono_t store_since;      /* when the disk last answered, or had nothing to do */
 	mono_t overrides_due;    /* when they are counted again */
+	mono_t ticked, lag_since;
+	uint64_t lag, lag_before; /* us, of the minute from lag_since on and of the one before */
 };
 
 /* To be called when something has come back from the disk: what fails is told, and when it works again. */

@@ -4,6 +4,7 @@
  * come from command.def; nothing here knows what a verb of the daemon does.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 
 /* Not a terminal: so wide that only rows with whole texts in them become blocks. */
 #define WIDTH_DEFAULT 200
+
+/* Of the line that tells how far a command is: fits every terminal. */
+#define PROGRESS_WIDTH 70
 
 static const char common_grammar[] = "[-s SOCKET] [--json] [-h] [--help]";
 
@@ -142,11 +146,17 @@ static int help_list(const struct client *client, struct span group)
 	return data_tell(client, command_rows[COMMAND_help].columns, rows);
 }
 
+/* What a verb does; where it is the beginning of others, how those go. */
 static int help_one(const struct client *client, const struct command_row *row)
 {
+	struct span verb = span_of(row->verb);
 	if (client->is_json)
 		return data_tell(client, "", help_json(row));
 	usage_print(client->render.out, row);
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (command_in_group(&command_rows[i], verb))
+			usage_print(client->render.out, &command_rows[i]);
+	}
 	fprintf(client->render.out, "\n%s\n", row->help);
 	if (row->right != RIGHT_VIEW)
 		fprintf(client->render.out, "It needs the right \"%s\".\n",
@@ -177,8 +187,8 @@ static int local_version(const struct client *client, json_t *args)
 {
 	struct errbuf err;
 	json_t *answer = NULL;
-	char *line = control_line_format(command_rows[COMMAND_status].verb, args);
-	int r = control_ask(client->socket, line, &answer, &err);
+	char *line = control_line_format(&command_rows[COMMAND_status], args);
+	int r = control_ask(client->socket, line, NULL, &answer, &err);
 	json_t *version = json_object_get(json_object_get(answer, "data"), "version");
 	json_t *data = json_pack("{s:s, s:O?}", "policyctl", POLICYD_VERSION, "policyd", version);
 	if (r != 0)
@@ -293,69 +303,49 @@ static int unreachable_tell(const struct client *client, int r, const struct err
 	return error_tell(client, code, err.text);
 }
 
+/* Written over itself, and gone before the answer. */
+static void progress_show(void *ctx, const struct control_progress *progress)
+{
+	bool *was_shown = ctx;
+	char text[PROGRESS_WIDTH + 1];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 "%s%s", progress->done,
+		progress->total, *progress->text ? " " : "", progress->text);
+	char *shown = render_escape(span_make(text, n < 0 ? 0 : strlen(text)), NULL);
+	fprintf(stderr, "\r%-*.*s", PROGRESS_WIDTH, PROGRESS_WIDTH, shown);
+	(void)fflush(stderr);
+	free(shown);
+	*was_shown = true;
+}
+
+/* Which answers are shortened for people. */
+static bool is_of_egress(const struct command_row *row)
+{
+	return row == &command_rows[COMMAND_egress] || row == &command_rows[COMMAND_egress_check] ||
+	       row == &command_rows[COMMAND_status];
+}
+
 static int daemon_run(const struct client *client, const struct command_row *row, json_t *args)
 {
 	struct errbuf err;
 	json_t *answer;
-	char *line = control_line_format(row->verb, args);
+	bool was_shown = false;
+	const struct control_ear ear = {.progress = progress_show, .ctx = &was_shown};
+	char *line = control_line_format(row, args);
 	if (!line)
 		return usage_tell(client, row, "the arguments are too long");
-	int r = control_ask(client->socket, line, &answer, &err);
+	int r = control_ask(
+		client->socket, line, isatty(STDERR_FILENO) ? &ear : NULL, &answer, &err);
+	if (was_shown)
+		fprintf(stderr, "\r%*s\r", PROGRESS_WIDTH, "");
 	free(line);
+	if (r == 0 && !client->is_json && is_of_egress(row))
+		render_egress(
+			json_object_get(answer, "data"), json_object_get(args, "subject") != NULL);
 	return r == 0 ? answer_tell(client, row->columns, answer)
 		      : unreachable_tell(client, r, &err);
 }
 
 /* ---- the command line ---- */
-
-/* Which words of the command line are the verb. */
-struct verb_at {
-	int first;  /* argc: there is none */
-	int second; /* 0: it has one word */
-	const struct command_row *row;
-	char text[128]; /* as typed, joined by a blank */
-};
-
-/* The next word from there that is no option; -s is the one before a verb that has a value. */
-static int word_find(int argc, char *const argv[], int i)
-{
-	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0)
-		i += strcmp(argv[i], "-s") == 0 ? 2 : 1;
-	i = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
-	return i < argc ? i : argc;
-}
-
-static struct verb_at verb_find(int argc, char *const argv[])
-{
-	struct verb_at at = {.first = word_find(argc, argv, 1)};
-	if (at.first == argc)
-		return at;
-	struct span first = span_of(argv[at.first]);
-	size_t n = span_copy(first, at.text, sizeof(at.text));
-	int second = word_find(argc, argv, at.first + 1);
-	if (command_is_group(first) && second < argc) {
-		at.second = second;
-		n += span_copy(SPAN(" "), at.text + n, sizeof(at.text) - n);
-		span_copy(span_of(argv[second]), at.text + n, sizeof(at.text) - n);
-	}
-	at.row = command_find(span_of(at.text));
-	return at;
-}
-
-/* All words but the verb (and a "--" that stood before it), for free(). */
-static char **words_of(int argc, char *const argv[], const struct verb_at *at, size_t *ret_n)
-{
-	char **word = xcalloc((size_t)argc + 1, sizeof(*word));
-	int last = at->second ? at->second : at->first;
-	size_t n = 0;
-	for (int i = 1; i < argc; i++) {
-		bool is_before = i < last && strcmp(argv[i], "--") == 0;
-		if (i != at->first && i != at->second && !is_before)
-			word[n++] = argv[i];
-	}
-	*ret_n = n;
-	return word;
-}
 
 /* Takes what is common to all verbs out of args. */
 static bool was_taken(json_t *args, const char *name)
@@ -377,18 +367,33 @@ static int verb_run(struct client *client, const struct command_row *row, json_t
 	return code;
 }
 
-/* row: NULL when there is no verb. */
-static int words_run(
-	struct client *client, const struct command_row *row, size_t n, char *const word[])
+/* What does not fit a verb may be the mistyped end of a longer one. */
+static void verb_offer(const struct command_line *verb, struct errbuf *err)
 {
+	char near[SUGGEST_TEXT_SIZE];
+	struct errbuf why = *err;
+	if (!verb->row || strcmp(verb->text, verb->row->verb) == 0)
+		return;
+	command_suggest(span_of(verb->text), near);
+	if (near[0])
+		err_set(err, "%.400s; did you mean \"%s\"?", why.text, near);
+}
+
+/* Its row is NULL when there is no verb. */
+static int words_run(
+	struct client *client, const struct command_line *verb, size_t n, char *const word[])
+{
+	const struct command_row *row = verb->row;
 	struct command_spec spec = {0};
 	struct errbuf err;
 	json_t *args;
 	int r = command_spec_add(&spec, common_grammar);
 	if (r == 0 && row)
 		r = command_spec_add(&spec, row->grammar);
-	if (r != 0 || command_args_parse(&spec, n, word, &args, &err) != 0)
+	if (r != 0 || command_args_parse(&spec, n, word, &args, &err) != 0) {
+		verb_offer(verb, &err);
 		return usage_tell(client, row, err.text);
+	}
 	json_t *socket CLEANUP(json_decrefp) = json_incref(json_object_get(args, "s"));
 	if (was_taken(args, "s"))
 		client->socket = json_string_value(socket);
@@ -407,12 +412,12 @@ static int words_run(
 
 /* No verb: what would be one; a whole group's help where that is asked for. */
 static int group_run(
-	const struct client *client, int argc, char *const argv[], const struct verb_at *verb)
+	const struct client *client, int argc, char *const argv[], const struct command_line *verb)
 {
 	struct client asked = *client;
-	struct span group = span_of(argv[verb->first]);
+	struct span group = span_of(verb->text);
 	bool is_help = false;
-	for (int i = 1; i < argc && !verb->second; i++) {
+	for (int i = 1; i < argc; i++) {
 		asked.is_json = asked.is_json || strcmp(argv[i], "--json") == 0;
 		is_help = is_help || strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0;
 	}
@@ -440,18 +445,18 @@ int main(int argc, char *argv[])
 {
 	const char *socket = getenv("POLICYD_CONTROL");
 	struct client client = {.socket = socket && *socket ? socket : SOCKET_DEFAULT};
-	const struct verb_at verb = verb_find(argc, argv);
+	const struct command_line verb = command_line_find(argc, argv);
 	size_t n;
 	int code;
 	/* Accounts are UTF-8 whatever the locale: without one, widths are counted as if it were. */
 	if (!setlocale(LC_CTYPE, "") || MB_CUR_MAX == 1)
 		(void)setlocale(LC_CTYPE, "C.UTF-8");
 	render_setup(&client.render);
-	if (verb.first < argc && !verb.row) {
+	if (verb.n && !verb.row) {
 		code = group_run(&client, argc, argv, &verb);
 	} else {
-		char **word = words_of(argc, argv, &verb, &n);
-		code = words_run(&client, verb.row, n, word);
+		char **word = command_line_rest(argc, argv, &verb, &n);
+		code = words_run(&client, &verb, n, word);
 		free(word);
 	}
 	if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policyd/log.h"
 #include "policyd/mem.h"
 
 static int tell(struct errbuf *err, const char *what, const char *which)
@@ -184,4 +185,34 @@ int privilege_drop(const struct config *config, struct errbuf *err)
 		return -EPERM;
 	}
 	return 0;
+}
+
+void privilege_tell(const struct config *config)
+{
+	if (!config->user)
+		log_event(LEVEL_WARNING, "no user setting",
+			F_STR("effect", "policyd keeps the user that started it"),
+			F_INT("uid", geteuid()));
+	else if (privilege_is_missing(config))
+		log_event(LEVEL_WARNING, "user setting without effect",
+			F_STR("why", "only root can become another user"), F_INT("uid", geteuid()));
+}
+
+static void tell_unreadable(const struct config *config, const char *path)
+{
+	if (!path || access(path, R_OK) == 0)
+		return;
+	log_event(LEVEL_WARNING, "file out of reach", F_STR("file", path),
+		F_STR("error", strerror(errno)),
+		F_STR("effect", "a reload will be refused; give it to the setting user (chown)"),
+		F_STR("user", config->user ? config->user : ""));
+}
+
+void privilege_tell_files(const struct config *config, const char *path)
+{
+	tell_unreadable(config, path);
+	tell_unreadable(config, config->token.key_file.path);
+	tell_unreadable(config, config->egress.catalogue);
+	for (size_t i = 0; i < config->blocklists_n; i++)
+		tell_unreadable(config, config->blocklists[i].key_file.path);
 }

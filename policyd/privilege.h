@@ -33,5 +33,10 @@ MUST_CHECK int privilege_give_back(const struct config *config, struct errbuf *e
  * keeps the one that started policyd. 0 or negative with err.
  */
 MUST_CHECK int privilege_drop(const struct config *config, struct errbuf *err);
+/* In the log: that there is no other user to become. */
+void privilege_tell(const struct config *config);
+/* After the drop, in the log: files that a reload could not read (path: the configuration's), now rather
+ * than then. */
+void privilege_tell_files(const struct config *config, const char *path);
 
 #endif

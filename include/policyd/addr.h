@@ -28,6 +28,11 @@ MUST_CHECK int ip_parse(struct span text, struct ip *ret);
 bool ip_is_v4(const struct ip *ip);
 /* 127/8 and ::1. */
 bool ip_is_loopback(const struct ip *ip);
+/*
+ * False for what the world never sees: IANA's special-purpose registries (RFC 6890) and multicast, but not
+ * the networks for documentation, which examples use. Of IPv6 only 2000::/3 is public (RFC 4291 2.4).
+ */
+bool ip_is_public(const struct ip *ip);
 const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE]);
 
 /*

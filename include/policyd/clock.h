@@ -36,6 +36,16 @@ struct now {
 #define HOUR_US   (60 * MINUTE_US)
 #define DAY_US    (24 * HOUR_US)
 
+static inline mono_t mono_min(mono_t a, mono_t b)
+{
+	return a.us < b.us ? a : b;
+}
+
+static inline mono_t mono_after(mono_t t, int64_t us)
+{
+	return (mono_t){.us = t.us + us};
+}
+
 /* Later than everything: a due time of "never", an end of "permanent". */
 #define MONO_NEVER ((mono_t){.us = INT64_MAX})
 #define WALL_NEVER ((wall_t){.us = INT64_MAX})

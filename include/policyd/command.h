@@ -21,10 +21,12 @@
 
 #include "policyd/err.h"
 #include "policyd/span.h"
+#include "policyd/suggest.h"
 
 /* Each right includes those before it. */
 enum command_right { RIGHT_VIEW, RIGHT_DESK, RIGHT_ADMIN };
-enum command_place { PLACE_DAEMON, PLACE_LOCAL };
+/* DAEMON: asked over the control socket; SLOW: that, and it tells how far it is; LOCAL: policyctl. */
+enum command_place { PLACE_DAEMON, PLACE_SLOW, PLACE_LOCAL };
 
 enum command {
 #define COMMAND(id, verb, right, place, grammar, columns, help) COMMAND_##id,
@@ -43,15 +45,32 @@ struct command_row {
 };
 extern const struct command_row command_rows[COMMAND_COUNT];
 
-/* The row of a whole verb ("override set"), or NULL. Verbs are lower case. */
+/* The row of a whole verb ("override set"), or NULL. Verbs are lower case, one blank between words. */
 const struct command_row *command_find(struct span verb);
-/* True when word is the first of the row's two: "override" of "override set". */
-bool command_in_group(const struct command_row *row, struct span word);
-/* True when it is the first word of any verb of two. */
-bool command_is_group(struct span word);
+/* True when the row's verb begins with these words and has more: "egress lists test" with "egress". */
+bool command_in_group(const struct command_row *row, struct span group);
+/* True when they are the first words of a longer verb. They may be a verb as well ("egress"). */
+bool command_is_group(struct span words);
+/* The verb that may have been meant, or its first words; "" when nothing is near. */
+void command_suggest(struct span typed, char ret[SUGGEST_TEXT_SIZE]);
 /* What is wrong with a text that is no verb, and what may have been meant, as one sentence. */
 void command_complain(struct span typed, struct errbuf *err);
 const char *command_right_name(enum command_right right);
+
+/* Which words of a command line are the verb: the longest that they begin with. */
+#define COMMAND_WORDS_MAX 3
+struct command_line {
+	const struct command_row *row; /* NULL: they begin with none */
+	unsigned n; /* words of the verb, or what was typed in its place; 0: none */
+	int word[COMMAND_WORDS_MAX]; /* where they stand in argv */
+	char text
+		[128]; /* what was looked at, with blanks: the verb and perhaps the word behind it */
+};
+/* Options before and between its words are passed over; -s is the one that has a value. */
+struct command_line command_line_find(int argc, char *const argv[]);
+/* All words but the verb (and a "--" that stood before it), for free(); they stay argv's. */
+char **command_line_rest(
+	int argc, char *const argv[], const struct command_line *line, size_t *ret_n);
 
 /* One argument, as the grammar has it. Spans point into the grammar. */
 struct command_arg {

@@ -25,22 +25,26 @@
 #include "policyd/units.h"
 #include "policyd/verdict.h"
 
-#define CHOICE_ENUM_UNIT(id, word, text)   UNIT_##id,
-#define CHOICE_ENUM_KEY(id, word, text)    KEY_##id,
-#define CHOICE_ENUM_MODE(id, word, text)   MODE_##id,
-#define CHOICE_ENUM_COMMIT(id, word, text) COMMIT_##id,
+#define CHOICE_ENUM_UNIT(id, word, text)    UNIT_##id,
+#define CHOICE_ENUM_KEY(id, word, text)     KEY_##id,
+#define CHOICE_ENUM_MODE(id, word, text)    MODE_##id,
+#define CHOICE_ENUM_COMMIT(id, word, text)  COMMIT_##id,
+#define CHOICE_ENUM_LISTING(id, word, text) LISTING_##id,
 enum unit { CHOICES_UNIT(CHOICE_ENUM_UNIT) UNIT_COUNT };
 enum key { CHOICES_KEY(CHOICE_ENUM_KEY) KEY_COUNT };
 enum mode { CHOICES_MODE(CHOICE_ENUM_MODE) MODE_COUNT };
 enum commit { CHOICES_COMMIT(CHOICE_ENUM_COMMIT) COMMIT_COUNT };
+enum listing_kind { CHOICES_LISTING(CHOICE_ENUM_LISTING) LISTING_COUNT };
 #undef CHOICE_ENUM_UNIT
 #undef CHOICE_ENUM_KEY
 #undef CHOICE_ENUM_MODE
 #undef CHOICE_ENUM_COMMIT
+#undef CHOICE_ENUM_LISTING
 
 const char *unit_name(enum unit unit);
 const char *key_name(enum key key);
 const char *mode_name(enum mode mode);
+const char *listing_kind_name(enum listing_kind kind);
 
 /* Where a group stands in the files; file lives as long as the snapshot. */
 struct config_place {
@@ -97,6 +101,7 @@ struct config_secret {
 #define FIELD_CHOICE_key(name)         enum key name;
 #define FIELD_CHOICE_mode(name)        enum mode name;
 #define FIELD_CHOICE_commit(name)      enum commit name;
+#define FIELD_CHOICE_listing(name)     enum listing_kind name;
 #define FIELD_NETS(name)               struct config_nets name;
 #define FIELD_STRINGS(name)            struct config_strings name;
 #define FIELD_SECTION_suspension(name) struct config_suspension name;
@@ -104,6 +109,7 @@ struct config_secret {
 #define FIELD_SECTION_control(name)    struct config_control name;
 #define FIELD_SECTION_record(name)     struct config_record name;
 #define FIELD_SECTION_egress(name)     struct config_egress name;
+#define FIELD_SECTION_dns(name)        struct config_dns name;
 #define FIELD_SECTION_token(name)      struct config_token name;
 #define FIELD_SECTION_postfix(name)    struct config_postfix name;
 #define FIELD_LIST_listen(name)                                                                    \
@@ -126,6 +132,18 @@ struct config_secret {
 	size_t name##_n;
 #define FIELD_LIST_egress_address(name)                                                            \
 	struct config_egress_address *name;                                                        \
+	size_t name##_n;
+#define FIELD_LIST_blocklist_code(name)                                                            \
+	struct config_blocklist_code *name;                                                        \
+	size_t name##_n;
+#define FIELD_LIST_blocklist_error(name)                                                           \
+	struct config_blocklist_error *name;                                                       \
+	size_t name##_n;
+#define FIELD_LIST_blocklist(name)                                                                 \
+	struct config_blocklist *name;                                                             \
+	size_t name##_n;
+#define FIELD_LIST_dead_list(name)                                                                 \
+	struct config_dead_list *name;                                                             \
 	size_t name##_n;
 #define FIELD_LATER(name)                                  bool name;
 #define FIELD(type, name, preset, low, high, reload, text) FIELD_##type(name)
@@ -156,6 +174,16 @@ struct config_egress_address {
 	SETTINGS_EGRESS_ADDRESS(FIELD)
 };
 struct config_egress     { struct config_place place; SETTINGS_EGRESS(FIELD) };
+struct config_dns        { struct config_place place; SETTINGS_DNS(FIELD) };
+struct config_blocklist_code  { struct config_place place; SETTINGS_BLOCKLIST_CODE(FIELD) };
+struct config_blocklist_error { struct config_place place; SETTINGS_BLOCKLIST_ERROR(FIELD) };
+struct config_blocklist {
+	struct config_place place;
+	SETTINGS_BLOCKLIST(FIELD)
+	uint64_t given; /* bit i: row i of SETTINGS_BLOCKLIST stands in the file */
+};
+struct config_dead_list  { struct config_place place; SETTINGS_DEAD_LIST(FIELD) };
+struct config_catalogue  { struct config_place place; SETTINGS_CATALOGUE(FIELD) };
 struct config_token      { struct config_place place; SETTINGS_TOKEN(FIELD) };
 struct config_postfix    { struct config_place place; SETTINGS_POSTFIX(FIELD) };
 struct config {
@@ -164,12 +192,17 @@ struct config {
 	/* Found by config_class_of() and the like; made when all is read. */
 	unsigned class_default, class_null_sender; /* in classes: both are always there */
 	struct config_maps *maps;
+	struct config_lists *lists; /* see blocklist.h */
+	uint64_t given; /* bit i: row i of SETTINGS_TOP stands in a file, if only as an empty list */
 };
 /* clang-format on */
 #undef FIELD
 
-#define CONFIG_LIMITS_MAX 60   /* rows of limits; more are an error */
-#define CONFIG_LIST_MAX   1000 /* rows of the other lists of groups */
+#define CONFIG_LIMITS_MAX     60   /* rows of limits; more are an error */
+#define CONFIG_BLOCKLISTS_MAX 300  /* of blocklists, and of a catalogue */
+#define CONFIG_CODES_MAX      64   /* of a list's codes, and of its errors */
+#define CONFIG_ADDRESSES_MAX  64   /* rows of egress.addresses */
+#define CONFIG_LIST_MAX       1000 /* rows of the other lists of groups */
 
 /* ---- what is looked up in a snapshot ---- */
 
@@ -198,6 +231,8 @@ const struct config_override *config_override_of(
 	const struct config *config, struct span key, unsigned limit, wall_t wall);
 /* The organisation that receives for a canonical domain: a provider's name, or the domain itself. */
 struct span config_provider_of(const struct config *config, struct span domain);
+/* The element of egress.addresses that stands for what is found ("auto"), or NULL. */
+const struct config_egress_address *config_egress_auto(const struct config *config);
 /* The number of the limit with that name, or -1. */
 ptrdiff_t config_limit_of(const struct config *config, struct span name);
 

@@ -7,12 +7,21 @@
  *	{"verb":"suspend","args":{"account":"alice","reason":"phished"}}
  *	{"ok":true,"data":{...},"error":null,"exit":0}
  *
- * A verb of two words is one text, "override set". What is refused has an error, and data where
- * there is more to say (a reload: its messages). "exit" is the code of sysexits(3) that policyctl
- * ends with. Who asks is known from the kernel
+ * A verb of several words is one text, "override set". What is refused has an error, and data where
+ * there is more to say (a reload: its messages). "exit" is the code that policyctl ends with: of
+ * sysexits(3), or the verb's own (egress check). Who asks is known from the kernel
  * (SO_PEERCRED): root and the daemon's own user may do everything, control.operators have the right
  * DESK, whoever else can connect may look. Rights are checked here, against the row of the command
  * table.
+ *
+ * Who asks with "progress":true gets, of a command that takes long, lines before the answer, several
+ * a second while there is news and at least one every 10 s:
+ *
+ *	{"verb":"egress check","args":{"wait":true},"progress":true}
+ *	{"progress":{"done":12,"total":80,"text":"questions answered"}}
+ *	{"ok":true, ...
+ *
+ * An asker that hangs up ends what it waited for, where that changes nothing.
  */
 #ifndef POLICYD_CONTROL_H
 #define POLICYD_CONTROL_H
@@ -37,6 +46,7 @@
 struct control_request {
 	const struct command_row *row;
 	json_t *args; /* checked by the row's grammar; the caller's */
+	bool wants_progress;
 };
 
 enum control_line {
@@ -50,12 +60,15 @@ MUST_CHECK int control_line_parse(
 
 /*
  * The line that asks, newline included, for free(); NULL when it is longer than CONTROL_LINE_MAX.
+ * Of a slow command with "progress".
  */
-char *control_line_format(const char *verb, const json_t *args);
+char *control_line_format(const struct command_row *row, const json_t *args);
 
 /* ---- the daemon's side ---- */
 
 struct control;
+struct dns_client;
+struct egress;
 
 /* What became of a reload. Valid during the call that tells it. */
 struct reload_result {
@@ -100,6 +113,15 @@ struct control_setup {
 	/* Fills in *ret, which is zero; its texts are valid until the loop goes on. May be NULL. */
 	void (*state)(void *ctx, struct control_state *ret);
 	void *state_ctx;
+	/* How the world sees us, and who is asked about it; either may be NULL. */
+	struct egress *egress;
+	struct dns_client *dns;
+	/*
+	 * To be called after anything that may have left effects in egress (a check began, was
+	 * dropped, was taken). Returns before any of them is carried out. NULL: nobody does.
+	 */
+	void (*egress_poke)(void *ctx);
+	void *egress_ctx;
 };
 
 /*
@@ -121,12 +143,23 @@ void control_reconfigure(struct control *control, const struct config *config);
 
 /* ---- the asking side ---- */
 
+/* How far a slow command is; text is foreign, and valid during the call. */
+struct control_progress {
+	uint64_t done, total;
+	const char *text;
+};
+struct control_ear {
+	void (*progress)(void *ctx, const struct control_progress *progress);
+	void *ctx;
+};
+
 /*
- * Asks the daemon behind path, waiting at most 30 s at each step. *ret_answer: its object, the
- * caller's. 0, or negative: -EACCES, -EPERM (may not connect), -EPROTO (no answer of ours), others
- * as socket calls give them; err has the text.
+ * Asks the daemon behind path, waiting at most 30 s at each step. ear is told how far it is until
+ * the answer comes; may be NULL. *ret_answer: its object, the caller's. 0, or negative: -EACCES,
+ * -EPERM (may not connect), -EPROTO (no answer of ours), others as socket calls give them; err has
+ * the text.
  */
-MUST_CHECK int control_ask(
-	const char *path, const char *line, json_t **ret_answer, struct errbuf *err);
+MUST_CHECK int control_ask(const char *path, const char *line, const struct control_ear *ear,
+	json_t **ret_answer, struct errbuf *err);
 
 #endif

@@ -43,6 +43,9 @@ struct policy_server_hooks {
 MUST_CHECK int policy_server_new(struct event_base *base, struct engine *engine,
 	const struct policy_server_hooks *hooks, struct policy_server **ret, struct errbuf *err);
 
+/* Other hooks from now on; connections that are open were not told to those. */
+void policy_server_hook(struct policy_server *s, const struct policy_server_hooks *hooks);
+
 /*
  * The verdict for a connection that waited (EFFECT_REPLY). A connection that has gone is ignored.
  */

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policyd/bytes.h"
 #include "policyd/decision.h"
 #include "policyd/err.h"
 #include "policyd/event.h"
@@ -81,6 +82,20 @@ MUST_CHECK int store_load(struct store *s, const struct store_load_query *query,
 void store_note_snapshot(struct store *s);
 /* Whether one was written, as of the last start and since. */
 bool store_had_snapshot(const struct store *s);
+
+#define STORE_KEPT_MAX (4 * 1024 * 1024)
+/*
+ * Keeps a value under a name (a word of ours), in the place of what was kept before; copies it.
+ * Nobody waits for it: it is written behind, and not at all when a newer one comes meanwhile. What
+ * fails shows in store_is_failing(), and is over with the next call. 0; -E2BIG; -EAGAIN: the queue
+ * is full.
+ */
+MUST_CHECK int store_keep(struct store *s, const char *name, struct span value, wall_t at);
+/*
+ * What is kept under that name, for bytes_free(). Blocks: only at start, before any asynchronous call.
+ * 0; -ENOENT: nothing is; other negatives with err.
+ */
+MUST_CHECK int store_kept(struct store *s, const char *name, struct bytes *ret, struct errbuf *err);
 
 /*
  * result: 0 committed; negative: nothing was changed, error says why. (Only a crash right after a

@@ -280,6 +280,8 @@ void account_apply(struct accounts *a, const struct policy_event *event, struct 
 		if (account)
 			account_reset(a, account);
 		break;
+	case EVENT_LISTING:
+	case EVENT_LIST_STATE:
 	case EVENT_COUNT:
 		break;
 	}

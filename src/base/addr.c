@@ -36,6 +36,35 @@ bool ip_is_loopback(const struct ip *ip)
 	return memcmp(ip, &v6_loopback, sizeof(*ip)) == 0;
 }
 
+bool ip_is_public(const struct ip *ip)
+{
+	static const struct {
+		uint8_t base[3], bits;
+	} special[] = {
+		{{0}, 8},
+		{{10}, 8},
+		{{100, 64}, 10},
+		{{127}, 8},
+		{{169, 254}, 16},
+		{{172, 16}, 12},
+		{{192, 0, 0}, 24},
+		{{192, 168}, 16},
+		{{198, 18}, 15},
+		{{224}, 3},
+	};
+	const uint8_t *b = ip->byte;
+	if (!ip_is_v4(ip))
+		return (b[0] & 0xe0) == 0x20;
+	uint32_t first = (uint32_t)b[12] << 16 | (uint32_t)b[13] << 8 | b[14];
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+		const uint8_t *base = special[i].base;
+		uint32_t net = (uint32_t)base[0] << 16 | (uint32_t)base[1] << 8 | base[2];
+		if ((first ^ net) >> (24 - special[i].bits) == 0)
+			return false;
+	}
+	return true;
+}
+
 const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE])
 {
 	const char *text = ip_is_v4(ip) ? inet_ntop(AF_INET, ip->byte + 12, buf, IP_TEXT_SIZE)

@@ -110,28 +110,6 @@ static void check_control_differs(struct diag *diag, const struct config *config
 	}
 }
 
-static void check_egress(struct diag *diag, const struct config_egress *egress, size_t i)
-{
-	const struct config_egress_address *address = &egress->addresses[i];
-	char place[PLACE_SIZE];
-	struct ip a, b;
-
-	if (!address->address || ip_parse(span_of(address->address), &a) != 0)
-		return;
-	for (size_t j = 0; j < i; j++) {
-		const struct config_egress_address *other = &egress->addresses[j];
-
-		if (!other->address || ip_parse(span_of(other->address), &b) != 0 ||
-			memcmp(&a, &b, sizeof(a)) != 0)
-			continue;
-		diag_error(diag, address->place,
-			"egress.addresses.address \"%s\" is taken already at %s: remove one of "
-			"them",
-			address->address, diag_place(other->place, place));
-		return;
-	}
-}
-
 static void check_token(struct diag *diag, const struct config *config)
 {
 	if (config->token.key_file.path && config->commit_at == COMMIT_RCPT)
@@ -145,8 +123,7 @@ void check_config(struct diag *diag, const struct config *config)
 	for (size_t i = 0; i < config->listen_n; i++)
 		check_listen_differ(diag, config, i);
 	check_control_differs(diag, config);
-	for (size_t i = 0; i < config->egress.addresses_n; i++)
-		check_egress(diag, &config->egress, i);
+	check_world(diag, config);
 	check_token(diag, config);
 	check_limits(diag, config);
 	check_classes(diag, config);

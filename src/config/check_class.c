@@ -69,6 +69,14 @@ static void check_egress(
 {
 	if (!class->egress || class->egress_at != UINT_MAX)
 		return;
+	if (config_egress_auto(config)) {
+		diag_warning(diag, class->place,
+			"classes.egress \"%s\" is none of egress.addresses but may be what "
+			"\"auto\" "
+			"comes to: add it there, so that limits by egress know it",
+			class->egress);
+		return;
+	}
 	diag_error(diag, class->place,
 		"classes.egress \"%s\" is none of egress.addresses: add it there, or %s",
 		class->egress,

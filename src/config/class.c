@@ -239,13 +239,13 @@ static unsigned egress_find(const struct config *config, const char *address)
 	const struct config_egress *egress = &config->egress;
 	struct ip wanted, ip;
 
-	if (!address || ip_parse(span_of(address), &wanted) != 0)
-		return egress->addresses_n ? 0 : UINT_MAX;
+	bool is_named = address && ip_parse(span_of(address), &wanted) == 0;
 	for (size_t i = 0; i < egress->addresses_n; i++) {
 		const char *text = egress->addresses[i].address;
 
+		/* What "auto" comes to is not known here. */
 		if (text && ip_parse(span_of(text), &ip) == 0 &&
-			memcmp(&ip, &wanted, sizeof(ip)) == 0)
+			(!is_named || memcmp(&ip, &wanted, sizeof(ip)) == 0))
 			return (unsigned)i;
 	}
 	return UINT_MAX;

@@ -197,7 +197,7 @@ static int secret_check(const char *path, const struct stat *stat, struct errbuf
 }
 
 /* Without the newline that editors put at the end. */
-static int secret_trim(struct config_secret *secret, struct errbuf *err)
+static void secret_trim(struct config_secret *secret)
 {
 	size_t n = secret->n;
 
@@ -205,16 +205,8 @@ static int secret_trim(struct config_secret *secret, struct errbuf *err)
 		n--;
 	if (n && n < secret->n && secret->bytes[n - 1] == '\r')
 		n--;
-	if (n < FILE_SECRET_MIN) {
-		err_set(err,
-			"is shorter than %zu bytes: make one with \"openssl rand -hex 32 > "
-			"%.300s\"",
-			FILE_SECRET_MIN, secret->path);
-		return -EINVAL;
-	}
 	explicit_bzero(secret->bytes + n, secret->n - n);
 	secret->n = n;
-	return 0;
 }
 
 int secret_read(struct span path, const struct config_secret *known, struct config_secret *ret,
@@ -238,11 +230,11 @@ int secret_read(struct span path, const struct config_secret *known, struct conf
 		err_set(err, "cannot be read: chown %u %.400s", (unsigned)geteuid(), secret.path);
 	if (r == 0)
 		r = secret_check(secret.path, &stat, err);
-	if (r == 0)
-		r = secret_trim(&secret, err);
-	if (r == 0)
-		*ret = secret;
-	else
+	if (r != 0) {
 		secret_release(&secret);
-	return r;
+		return r;
+	}
+	secret_trim(&secret);
+	*ret = secret;
+	return 0;
 }

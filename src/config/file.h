@@ -16,7 +16,6 @@
 /* Of all files together: what is made of them stays below 4 GiB. */
 #define FILE_LINES_ALL_MAX ((size_t)4000000)
 #define FILE_LINE_MAX      ((size_t)1024)
-#define FILE_SECRET_MIN    ((size_t)16)
 #define FILE_SECRET_MAX    ((size_t)4096)
 
 /* What a file was when it was read. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "lists.h"
 #include "maps.h"
 #include "policyd/mem.h"
 #include "set.h"
@@ -46,6 +47,20 @@ const struct config_strings *snapshot_files(const struct config *config)
 	return &snapshot_of_const(config)->files;
 }
 
+const struct config_secret *snapshot_secret(const struct config *config, struct span path)
+{
+	const struct config_secret *secret = &config->token.key_file;
+
+	if (secret->path && span_equal(path, span_of(secret->path)))
+		return secret;
+	for (size_t i = 0; i < config->blocklists_n; i++) {
+		secret = &config->blocklists[i].key_file;
+		if (secret->path && span_equal(path, span_of(secret->path)))
+			return secret;
+	}
+	return lists_secret(config->lists, path);
+}
+
 struct config *config_ref(struct config *config)
 {
 	snapshot_of(config)->refs++;
@@ -60,6 +75,7 @@ void config_unref(struct config *config)
 		return;
 	schema_release(&schema_top, config);
 	maps_free(config->maps);
+	lists_free(config->lists);
 	file_watch_deinit(&snapshot->watch);
 	for (size_t i = 0; i < snapshot->files.n; i++)
 		free(snapshot->files.text[i]);
@@ -169,13 +185,15 @@ struct walk_end {
 	wall_t wall;
 };
 
-static int walk_end(const struct walk *walk, struct walk_end end, struct config **ret,
-	struct config_report *report)
+static int walk_end(
+	struct walk *walk, struct walk_end end, struct config **ret, struct config_report *report)
 {
 	struct diag *diag = walk->origin.diag;
 	int r = end.trouble;
 
+	walk->config->given = walk->seen;
 	maps_build(diag, walk->config, end.wall);
+	lists_build(walk);
 	check_config(diag, walk->config);
 	if (!walk->is_broken) {
 		walk_missing(&walk->origin, &schema_top, walk->seen, walk->config->place);
@@ -234,7 +252,7 @@ int config_reread_lines(
 	struct walk walk = walk_begin(&diag, from->source[0].name);
 
 	/* Whoever may read it may have gone with root's rights. */
-	walk.origin.known = &config->token.key_file;
+	walk.origin.known = config;
 	for (size_t i = 0; i < from->source_n; i++) {
 		const struct source *source = &from->source[i];
 

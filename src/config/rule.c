@@ -12,12 +12,12 @@
 #include <time.h>
 
 #include "policyd/units.h"
+#include "rule_list.h"
+#include "zone.h"
 
 /* Room in sockaddr_un, with its NUL. */
 #define SOCKET_PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
 
-/* RULE_SIZE of verdict.h has room for it. */
-#define NAME_MAX_BYTES 40
 /* A reply's text holds 400 bytes and has more to say (semantics 18). */
 #define CONTACT_MAX 200
 /* RFC 1035 2.3.4, as text without the final dot. */
@@ -25,6 +25,8 @@
 #define LABEL_MAX  63
 /* Postfix has no bound, but more than one is rare. */
 #define DELIMITERS_MAX 8
+/* As much as HMAC-SHA-256 of the token deserves, and people still type. */
+#define TOKEN_KEY_MIN 16
 /* RFC 5321 4.5.3.1.1. */
 #define LOCAL_PART_MAX 64
 /* RFC 5322 2.1.1 has lines of 78, and there is a value to come. */
@@ -84,10 +86,10 @@ bool rule_is_word(struct span text)
 
 static int name_check(struct span text, const char *whose, const char *sample, struct errbuf *err)
 {
-	if (text.n <= NAME_MAX_BYTES && rule_is_word(text))
+	if (text.n <= RULE_NAME_MAX && rule_is_word(text))
 		return 0;
 	err_set(err, "%s name has 1 to %d letters, digits, '_', '.' and '-': write \"%s\"", whose,
-		NAME_MAX_BYTES, sample);
+		RULE_NAME_MAX, sample);
 	return -EINVAL;
 }
 
@@ -416,9 +418,23 @@ static const struct rule_row {
 	{"overrides.until", rule_until},
 	{"providers.name", rule_provider_name},
 	{"providers.domains", rule_domain},
-	{"egress.addresses.address", rule_ip},
+	{"egress.addresses.address", rule_egress_address},
 	{"egress.addresses.helo", rule_domain},
 	{"egress.addresses.transport", rule_transport},
+	{"egress.domains", rule_domain},
+	{"egress.who_am_i", rule_who_am_i},
+	{"egress.catalogue", rule_path},
+	{"blocklists.name", rule_list_name},
+	{"blocklists.zone", rule_zone},
+	{"blocklists.subjects", rule_subject},
+	{"blocklists.test_listed", rule_test_point},
+	{"blocklists.test_clean", rule_test_point},
+	{"blocklists.key_file", rule_path},
+	{"blocklists.codes.code", rule_listing_code},
+	{"blocklists.errors.code", rule_error_code},
+	{"dead.zone", rule_zone},
+	{"dns.servers", rule_server},
+	{"dns.resolv_conf", rule_path},
 	{"token.key_file", rule_path},
 	{"token.header", rule_header},
 	{"postfix.config_directory", rule_path},
@@ -447,4 +463,16 @@ int rule_check(const char *path, struct span text, struct errbuf *err)
 			return rules[i].check(text, err);
 	}
 	return 0;
+}
+
+int rule_check_secret(
+	const char *setting, struct span content, const char *path, struct errbuf *err)
+{
+	if (strcmp(setting, "blocklists.key_file") == 0)
+		return zone_key_check(content, err);
+	if (content.n >= TOKEN_KEY_MIN)
+		return 0;
+	err_set(err, "is shorter than %d bytes: make one with \"openssl rand -hex 32 > %.300s\"",
+		TOKEN_KEY_MIN, path);
+	return -EINVAL;
 }

@@ -19,6 +19,15 @@ enum rule_result { RULE_WARNS = 1 };
 /* path as schema_path() gives it. 0; -EINVAL; RULE_WARNS: taken, but err has something to say. */
 MUST_CHECK int rule_check(const char *path, struct span text, struct errbuf *err);
 
+/* Names of limits, classes and the like; RULE_SIZE of verdict.h has room for it. */
+#define RULE_NAME_MAX 40
+
+/*
+ * The same for the content of a secret's file at path. No hint shows any of it. 0 or -EINVAL.
+ */
+MUST_CHECK int rule_check_secret(
+	const char *setting, struct span content, const char *path, struct errbuf *err);
+
 /* Labels of letters, digits, '-', '_' and bytes beyond ASCII, with dots between them. */
 bool rule_is_domain(struct span text);
 /* Letters, digits, '_', '.' and '-': a name of ours, or a transport's. */

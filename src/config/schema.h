@@ -64,6 +64,7 @@ struct schema_section {
 };
 
 extern const struct schema_section schema_top;
+extern const struct schema_section schema_catalogue;
 /* Those below it. */
 extern const struct schema_section schema_listen;
 extern const struct schema_section schema_limit;
@@ -73,6 +74,11 @@ extern const struct schema_section schema_override;
 extern const struct schema_section schema_provider;
 extern const struct schema_section schema_egress_address;
 extern const struct schema_section schema_egress;
+extern const struct schema_section schema_dns;
+extern const struct schema_section schema_blocklist;
+extern const struct schema_section schema_blocklist_code;
+extern const struct schema_section schema_blocklist_error;
+extern const struct schema_section schema_dead_list;
 extern const struct schema_section schema_token;
 extern const struct schema_section schema_postfix;
 extern const struct schema_section schema_suspension;

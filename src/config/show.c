@@ -244,11 +244,21 @@ static void show_strings(struct show *show, const struct config_strings *strings
 	list_end(show, strings->n);
 }
 
+/* What such a row leaves to the catalogue must not be written: it would go over it when read again. */
+static bool is_shown(const struct schema_section *section, size_t i, const void *owner)
+{
+	const struct config_blocklist *blocklist = owner;
+
+	return section != &schema_blocklist || (blocklist->given >> i & 1);
+}
+
 static void show_rows(struct show *show, const struct schema_section *section, const void *owner)
 {
 	show->depth++;
-	for (size_t i = 0; i < section->n; i++)
-		show_row(show, section, i, owner);
+	for (size_t i = 0; i < section->n; i++) {
+		if (is_shown(section, i, owner))
+			show_row(show, section, i, owner);
+	}
 	show->depth--;
 }
 
@@ -295,6 +305,8 @@ static bool is_unset(
 		return value->n == 0;
 	if (schema_is_required(&section->row[i]))
 		return false;
+	if (section == &schema_top && field->kind == VALUE_LIST && *list_n == 0)
+		return !(((const struct config *)owner)->given >> i & 1);
 	return (field->kind == VALUE_NETS && nets->n == 0) ||
 	       (field->kind == VALUE_STRINGS && strings->n == 0) ||
 	       (field->kind == VALUE_LIST && *list_n == 0);

@@ -16,6 +16,7 @@
 #include "choice.h"
 #include "policyd/mem.h"
 #include "rule.h"
+#include "snapshot.h"
 
 /* Paths end at PATH_MAX; nothing else is as long. */
 #define TEXT_MAX 4096
@@ -173,6 +174,7 @@ static_assert(sizeof(enum unit) == sizeof(unsigned), "choices are copied as unsi
 static_assert(sizeof(enum key) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum mode) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum commit) == sizeof(unsigned), "choices are copied as unsigned");
+static_assert(sizeof(enum listing_kind) == sizeof(unsigned), "choices are copied as unsigned");
 
 static int parse_action(const struct value *v, void *at, struct errbuf *err)
 {
@@ -194,11 +196,17 @@ static int parse_lines(const struct value *v, void *at, struct errbuf *err)
 
 static int parse_secret(const struct value *v, void *at, struct errbuf *err)
 {
+	const struct config *known = v->origin->known;
 	struct config_secret secret;
-	int r = secret_read(v->text, v->origin->known, &secret, err);
+	int r = secret_read(v->text, known ? snapshot_secret(known, v->text) : NULL, &secret, err);
 
 	if (r != 0)
 		return r;
+	r = rule_check_secret(v->path, span_make(secret.bytes, secret.n), secret.path, err);
+	if (r != 0) {
+		secret_release(&secret);
+		return r;
+	}
 	secret_release(at);
 	memcpy(at, &secret, sizeof(secret));
 	return 0;
@@ -327,9 +335,9 @@ static void value_accept(
 
 	if (r == 0)
 		r = rule_check(v->path, v->text, &err);
-	diag_quote(v->text, shown);
 	if (r == RULE_WARNS) {
-		diag_warning(origin->diag, place, "%s %s: %s", v->path, shown, err.text);
+		diag_warning(origin->diag, place, "%s %s: %s", v->path, diag_quote(v->text, shown),
+			err.text);
 		r = 0;
 	}
 	if (r == 0)
@@ -342,7 +350,8 @@ static void value_accept(
 		diag_error(origin->diag, place, "%s \"%s\": %s", v->path, v->text.p, err.text);
 	else
 		diag_error(origin->diag, place, "%s %s: %s", v->path,
-			v->field->kind == VALUE_COUNT ? v->text.p : shown, err.text);
+			v->field->kind == VALUE_COUNT ? v->text.p : diag_quote(v->text, shown),
+			err.text);
 }
 
 /* A scalar of the tree as text; buf holds it when it is a number. False: not of the kind's type. */

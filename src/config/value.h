@@ -12,10 +12,11 @@
 /* Where a tree came from. */
 struct origin {
 	struct diag *diag;
-	const char *file;                  /* registered with diag */
-	bool is_set;                       /* --set: has no lines, and its lists replace */
-	struct file_watch *watch;          /* files of lines that were read */
-	const struct config_secret *known; /* taken over instead of being read again; or NULL */
+	const char *file;         /* registered with diag */
+	bool is_set;              /* --set: has no lines, and its lists replace */
+	struct file_watch *watch; /* files of lines that were read */
+	const struct config
+		*known; /* its secrets are taken over instead of being read again; or NULL */
 };
 
 struct config_place origin_place(const struct origin *origin, const config_setting_t *setting);

@@ -37,7 +37,7 @@ static void names_list(const struct schema_section *section, struct errbuf *ret)
 void walk_unknown(const struct origin *origin, const struct schema_section *section,
 	struct config_place place, struct span name)
 {
-	bool is_top = section == &schema_top;
+	bool is_top = section->name[0] == '\0';
 	struct suggestion best = {0};
 	char shown[QUOTE_SIZE], hint[SUGGEST_TEXT_SIZE];
 	struct errbuf names;
@@ -133,6 +133,8 @@ static void element_read(struct walk *walk, const struct schema_section *section
 	value_preset(section, place, element);
 	walk_group(walk, section, setting, element, &seen);
 	walk_missing(&walk->origin, section, seen, place);
+	if (section == &schema_blocklist)
+		((struct config_blocklist *)element)->given = seen;
 	/* Where nothing but unknown names stands, enough is told. */
 	if (seen || config_setting_length(setting) == 0)
 		check_element(walk->origin.diag, section, element, seen);
@@ -224,7 +226,13 @@ void walk_row(struct walk *walk, const struct schema_section *section, size_t i,
 	row_reads[section->field[i].kind](walk, section, i, setting, owner);
 }
 
+void walk_whole(struct walk *walk, const struct schema_section *section,
+	const config_setting_t *root, void *owner, uint64_t *seen)
+{
+	walk_group(walk, section, root, owner, seen);
+}
+
 void walk_root(struct walk *walk, const config_setting_t *root)
 {
-	walk_group(walk, &schema_top, root, walk->config, &walk->seen);
+	walk_whole(walk, &schema_top, root, walk->config, &walk->seen);
 }

@@ -14,8 +14,11 @@ struct walk {
 	bool is_broken; /* a source was not read whole: that a setting is missing proves nothing */
 };
 
-/* A whole source. */
+/* A whole source of the configuration. */
 void walk_root(struct walk *walk, const config_setting_t *root);
+/* A whole source of which section is the top, into owner. */
+void walk_whole(struct walk *walk, const struct schema_section *section,
+	const config_setting_t *root, void *owner, uint64_t *seen);
 
 /* One setting into the field of row i in owner, the struct of section. */
 void walk_row(struct walk *walk, const struct schema_section *section, size_t i,

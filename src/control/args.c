@@ -7,6 +7,64 @@
 
 #include <errno.h>
 
+#include "policyd/mem.h"
+
+/* ---- which words are the verb ---- */
+
+/* The next word from there that is no option. */
+static int word_find(int argc, char *const argv[], int i)
+{
+	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0)
+		i += strcmp(argv[i], "-s") == 0 ? 2 : 1;
+	i = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
+	return i < argc ? i : argc;
+}
+
+/* Adds the word, which may make a longer verb. False: it cannot become one any more. */
+static bool line_add(struct command_line *line, unsigned seen, const char *word)
+{
+	size_t n = strlen(line->text);
+	n += span_copy(span_of(n ? " " : ""), line->text + n, sizeof(line->text) - n);
+	span_copy(span_of(word), line->text + n, sizeof(line->text) - n);
+	const struct command_row *row = command_find(span_of(line->text));
+	if (row || !line->row)
+		line->n = seen;
+	if (row)
+		line->row = row;
+	return command_is_group(span_of(line->text));
+}
+
+struct command_line command_line_find(int argc, char *const argv[])
+{
+	struct command_line line = {0};
+	int at = word_find(argc, argv, 1);
+	for (unsigned seen = 0; at < argc && seen < COMMAND_WORDS_MAX; seen++) {
+		line.word[seen] = at;
+		if (!line_add(&line, seen + 1, argv[at]))
+			break;
+		at = word_find(argc, argv, at + 1);
+	}
+	return line;
+}
+
+char **command_line_rest(
+	int argc, char *const argv[], const struct command_line *line, size_t *ret_n)
+{
+	char **word = xcalloc((size_t)argc + 1, sizeof(*word));
+	unsigned seen = 0;
+	size_t n = 0;
+	for (int i = 1; i < argc; i++) {
+		if (seen < line->n && i == line->word[seen])
+			seen++;
+		else if (seen == line->n || strcmp(argv[i], "--") != 0)
+			word[n++] = argv[i];
+	}
+	*ret_n = n;
+	return word;
+}
+
+/* ---- words as arguments ---- */
+
 /* One reading of a command line: where we are, and what we have. */
 struct args_walk {
 	const struct command_spec *spec;
@@ -126,6 +184,8 @@ int command_args_parse(const struct command_spec *spec, size_t n, char *const wo
 		json_decref(walk.args);
 	return r;
 }
+
+/* ---- arguments by name ---- */
 
 /* A new reference to the value as text, or NULL when it has no text. */
 static json_t *text_of(const json_t *value)

@@ -54,6 +54,8 @@ bool call_is_void(const struct control_call *call);
 
 /* Both end the call. data: taken over. exit: of sysexits(3). */
 void call_answer(struct control_call *call, json_t *data);
+/* The same of a verb whose exit code says more than that it was done. */
+void call_answer_exit(struct control_call *call, json_t *data, int exit);
 void call_fail(struct control_call *call, int exit, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The same with data, which is taken over: what was refused, and what there is to say about it. */
 struct call_refusal {
@@ -64,6 +66,17 @@ struct call_refusal {
 void call_refuse(struct control_call *call, const struct call_refusal *refusal);
 /* Ends a call nobody waits for. */
 void call_end(struct control_call *call);
+
+/*
+ * How far a slow call is: told to an asker that wants to know. Each time the asker gets another 30 s
+ * before it is given up, so it is to be called more often than that.
+ */
+void call_progress(struct control_call *call, const struct control_progress *progress);
+/*
+ * True: the asker has hung up, and gone has been called, which ended the call. For slow calls; others
+ * are told when they write. gone is not NULL.
+ */
+MUST_CHECK bool call_was_left(struct control_call *call);
 
 /* Handlers of the daemon's verbs, one a row of command.def: handle_ID. */
 typedef void call_handler(struct control_call *call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The asking side of the control socket: one line there, one line back, blocking. What the answer
- * means, and how it looks, is not known here.
+ * The asking side of the control socket: one line there, one line back, and perhaps some before it
+ * that tell how far it is; blocking. What the answer means, and how it looks, is not known here.
  */
 #include "policyd/control.h"
 
@@ -19,6 +19,9 @@
 /* The longest answer: 10,000 audit rows of full length stay below it. */
 #define ANSWER_MAX   (UINT32_C(64) << 20)
 #define ANSWER_FIRST 16384
+
+/* Lines of progress before an answer: hours of them. */
+#define PROGRESS_MAX 100000
 
 /* Accounts and addresses may hold NUL. */
 #define ANSWER_FLAGS (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
@@ -74,63 +77,119 @@ static int line_send(int fd, const char *path, struct span line, struct errbuf *
 	return 0;
 }
 
-/* Reads up to the newline, or the end, into *ret (for free()). */
-static int line_receive(int fd, const char *path, char **ret, size_t *ret_n, struct errbuf *err)
+/* What has come and has not been looked at. */
+struct inbox {
+	int fd;
+	const char *path;
+	char *buf;
+	size_t n, size;
+	size_t scanned; /* bytes known to hold no newline */
+};
+
+static int inbox_fill(struct inbox *in, bool *ret_is_end, struct errbuf *err)
 {
-	size_t n = 0, size = ANSWER_FIRST;
-	char *buf = xmalloc(size);
-	while (n == 0 || buf[n - 1] != '\n') {
-		if (n == size && size < ANSWER_MAX)
-			buf = xrealloc(buf, size *= 2, 1);
-		if (n == size) {
-			err_set(err, "%s: the answer is too long", path);
-			free(buf);
-			return -EPROTO;
-		}
-		ssize_t got = recv(fd, buf + n, size - n, 0);
+	if (in->n == in->size && in->size >= ANSWER_MAX) {
+		err_set(err, "%s: the answer is too long", in->path);
+		return -EPROTO;
+	}
+	if (in->n == in->size) {
+		in->size = in->size ? in->size * 2 : ANSWER_FIRST;
+		in->buf = xrealloc(in->buf, in->size, 1);
+	}
+	for (;;) {
+		ssize_t got = recv(in->fd, in->buf + in->n, in->size - in->n, 0);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0) {
-			int r = errno_tell(path, "no answer", err);
-			free(buf);
-			return r;
-		}
-		if (got == 0)
-			break;
-		n += (size_t)got;
+		if (got < 0)
+			return errno_tell(in->path, "no answer", err);
+		*ret_is_end = got == 0;
+		in->n += (size_t)got;
+		return 0;
 	}
-	*ret = buf;
-	*ret_n = n;
+}
+
+/* The next line without its newline; what stands before the end is one as well. */
+static int line_receive(struct inbox *in, struct span *ret, struct errbuf *err)
+{
+	bool is_end = false;
+	while (!is_end) {
+		const char *from = in->buf ? in->buf + in->scanned : NULL;
+		const char *end = from ? memchr(from, '\n', in->n - in->scanned) : NULL;
+		in->scanned = end ? 0 : in->n;
+		if (end) {
+			*ret = span_make(in->buf, (size_t)(end - in->buf));
+			return 0;
+		}
+		int r = inbox_fill(in, &is_end, err);
+		if (r != 0)
+			return r;
+	}
+	*ret = span_make(in->buf, in->n);
 	return 0;
 }
 
-static int answer_parse(const char *path, struct span line, json_t **ret_answer, struct errbuf *err)
+static void line_drop(struct inbox *in, size_t line_n)
 {
-	json_t *answer = line.n ? json_loadb(line.p, line.n, ANSWER_FLAGS, NULL) : NULL;
-	if (json_is_boolean(json_object_get(answer, "ok"))) {
-		*ret_answer = answer;
-		return 0;
+	in->n -= line_n + 1;
+	memmove(in->buf, in->buf + line_n + 1, in->n);
+}
+
+static bool was_progress(const json_t *line, const struct control_ear *ear)
+{
+	const json_t *told = json_object_get(line, "progress");
+	if (!json_is_object(told))
+		return false;
+	json_int_t done = json_integer_value(json_object_get(told, "done"));
+	json_int_t total = json_integer_value(json_object_get(told, "total"));
+	const char *text = json_string_value(json_object_get(told, "text"));
+	if (ear)
+		ear->progress(
+			ear->ctx, &(struct control_progress){.done = done > 0 ? (uint64_t)done : 0,
+					  .total = total > 0 ? (uint64_t)total : 0,
+					  .text = text ? text : ""});
+	return true;
+}
+
+/* Lines of progress, and the answer. */
+static int answer_receive(
+	struct inbox *in, const struct control_ear *ear, json_t **ret_answer, struct errbuf *err)
+{
+	struct span line;
+	for (unsigned i = 0; i < PROGRESS_MAX; i++) {
+		int r = line_receive(in, &line, err);
+		if (r != 0)
+			return r;
+		json_t *json = line.n ? json_loadb(line.p, line.n, ANSWER_FLAGS, NULL) : NULL;
+		if (json_is_boolean(json_object_get(json, "ok"))) {
+			*ret_answer = json;
+			return 0;
+		}
+		bool is_progress = line.n < in->n && was_progress(json, ear);
+		json_decref(json);
+		if (!is_progress) {
+			err_set(err, "%s: %s", in->path,
+				line.n ? "the answer is not one of policyd's"
+				       : "closed without an answer");
+			return -EPROTO;
+		}
+		line_drop(in, line.n);
 	}
-	json_decref(answer);
-	err_set(err, "%s: %s", path,
-		line.n ? "the answer is not one of policyd's" : "closed without an answer");
+	err_set(err, "%s: progress and no answer", in->path);
 	return -EPROTO;
 }
 
-int control_ask(const char *path, const char *line, json_t **ret_answer, struct errbuf *err)
+int control_ask(const char *path, const char *line, const struct control_ear *ear,
+	json_t **ret_answer, struct errbuf *err)
 {
-	char *buf = NULL;
-	size_t n = 0;
 	int fd CLEANUP(fd_close) = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return errno_tell(path, "socket", err);
+	struct inbox in = {.fd = fd, .path = path};
 	int r = path_connect(fd, path, err);
 	if (r == 0)
 		r = line_send(fd, path, span_of(line), err);
 	if (r == 0)
-		r = line_receive(fd, path, &buf, &n, err);
-	if (r == 0)
-		r = answer_parse(path, span_make(buf, n), ret_answer, err);
-	free(buf);
+		r = answer_receive(&in, ear, ret_answer, err);
+	free(in.buf);
 	return r;
 }

@@ -7,8 +7,6 @@
 
 #include <errno.h>
 
-#include "policyd/suggest.h"
-
 #define ROW(id, v, r, p, g, c, h)                                                                  \
 	[COMMAND_##id] = {.verb = (v),                                                             \
 		.right = RIGHT_##r,                                                                \
@@ -40,17 +38,17 @@ const char *command_right_name(enum command_right right)
 	return names[right];
 }
 
-/* ---- verbs of two words ---- */
+/* ---- verbs of several words ---- */
 
-bool command_in_group(const struct command_row *row, struct span word)
+bool command_in_group(const struct command_row *row, struct span group)
 {
-	return word.n && span_starts(span_of(row->verb), word) && row->verb[word.n] == ' ';
+	return group.n && span_starts(span_of(row->verb), group) && row->verb[group.n] == ' ';
 }
 
-bool command_is_group(struct span word)
+bool command_is_group(struct span words)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (command_in_group(&command_rows[i], word))
+		if (command_in_group(&command_rows[i], words))
 			return true;
 	}
 	return false;
@@ -60,48 +58,65 @@ bool command_is_group(struct span word)
 
 #define TYPED_SHOWN 60
 
-/* "set, unset, list" of a group. */
+/* The first words of what was typed that are a group, as many as there are; or empty. */
+static struct span group_of(struct span typed)
+{
+	struct span rest = typed, group = SPAN("");
+	for (struct span word = span_word(&rest); word.n; word = span_word(&rest)) {
+		struct span words = span_make(typed.p, (size_t)(word.p + word.n - typed.p));
+		if (!command_is_group(words))
+			break;
+		group = words;
+	}
+	return group;
+}
+
+/* The word of a text that follows its first n bytes. */
+static struct span word_behind(struct span text, size_t n)
+{
+	struct span rest = span_make(text.p + n, text.n - n);
+	return span_word(&rest);
+}
+
+/* "set, unset, list": the words that follow a group, each once. */
 #define GROUP_TEXT_SIZE 128
 static const char *group_text(struct span group, char buf[GROUP_TEXT_SIZE])
 {
+	struct span before = SPAN("");
 	size_t n = 0;
 	buf[0] = '\0';
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (!command_in_group(&command_rows[i], group))
 			continue;
+		struct span word = word_behind(span_of(command_rows[i].verb), group.n);
+		if (span_equal(word, before))
+			continue;
 		if (n)
 			n += span_copy(SPAN(", "), buf + n, GROUP_TEXT_SIZE - n);
-		n += span_copy(
-			span_of(command_rows[i].verb + group.n + 1), buf + n, GROUP_TEXT_SIZE - n);
+		n += span_copy(word, buf + n, GROUP_TEXT_SIZE - n);
+		before = word;
 	}
 	return buf;
 }
 
-/* One of two words of a verb; the second is empty where there is none. */
-static struct span verb_word(struct span verb, bool is_second)
-{
-	struct span rest = verb, word = span_word(&rest);
-	return is_second ? span_trim(rest) : word;
-}
-
 /*
- * The verb nearest to it, or "". Where the first word is right, the second ones are looked at; else
- * the first ones alone, for the second may be right as it is.
+ * Where the first words are right, the word behind them is looked at; else the first words alone,
+ * for what follows may be right as it is.
  */
-static void verb_suggest(struct span typed, char ret[SUGGEST_TEXT_SIZE])
+void command_suggest(struct span typed, char ret[SUGGEST_TEXT_SIZE])
 {
 	struct suggestion best = {0};
 	char word[SUGGEST_TEXT_SIZE];
-	struct span first = verb_word(typed, false);
-	bool is_second = command_is_group(first);
-	struct span wanted = verb_word(typed, is_second);
+	typed = span_trim(typed);
+	struct span group = group_of(typed), wanted = word_behind(typed, group.n);
 	ret[0] = '\0';
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		struct span verb = span_of(command_rows[i].verb);
-		struct span known = verb_word(verb, is_second), shown = is_second ? verb : known;
-		struct suggestion before = best;
-		if (is_second && !command_in_group(&command_rows[i], first))
+		if (group.n && !command_in_group(&command_rows[i], group))
 			continue;
+		struct span known = word_behind(verb, group.n);
+		struct span shown = span_make(verb.p, (size_t)(known.p + known.n - verb.p));
+		struct suggestion before = best;
 		if (wanted.n >= 3 && span_starts(known, wanted)) {
 			span_copy(shown, ret, SUGGEST_TEXT_SIZE);
 			return;
@@ -115,18 +130,22 @@ static void verb_suggest(struct span typed, char ret[SUGGEST_TEXT_SIZE])
 
 void command_complain(struct span typed, struct errbuf *err)
 {
-	char near[SUGGEST_TEXT_SIZE], group[GROUP_TEXT_SIZE];
+	char near[SUGGEST_TEXT_SIZE], buf[GROUP_TEXT_SIZE];
 	typed = span_trim(typed);
-	struct span first = verb_word(typed, false);
+	struct span group = group_of(typed);
+	const char *members = group_text(group, buf);
 	int shown = (int)(typed.n < TYPED_SHOWN ? typed.n : TYPED_SHOWN);
-	verb_suggest(typed, near);
-	if (command_is_group(typed))
-		err_set(err, "%.*s needs one of %s", shown, typed.p, group_text(typed, group));
+	command_suggest(typed, near);
+	if (group.n && group.n == typed.n)
+		err_set(err, "%.*s needs one of %s", shown, typed.p, members);
 	else if (near[0])
 		err_set(err, "unknown verb \"%.*s\"; did you mean \"%s\"?", shown, typed.p, near);
-	else if (command_is_group(first))
+	else if (group.n && command_find(group))
+		err_set(err, "unknown verb \"%.*s\": %.*s stands alone or with one of %s", shown,
+			typed.p, (int)group.n, group.p, members);
+	else if (group.n)
 		err_set(err, "unknown verb \"%.*s\": %.*s needs one of %s", shown, typed.p,
-			(int)first.n, first.p, group_text(first, group));
+			(int)group.n, group.p, members);
 	else
 		err_set(err, "unknown verb \"%.*s\"", shown, typed.p);
 }

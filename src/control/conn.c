@@ -10,6 +10,7 @@
 #include "server.h"
 
 #include <event2/buffer.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -25,7 +26,6 @@
 #define PIECE_BYTES 65536
 
 static const char answer_head[] = "{\"ok\":true,\"data\":";
-static const char answer_tail[] = ",\"error\":null,\"exit\":0}\n";
 
 static void deadline_renew(struct control_conn *conn)
 {
@@ -43,6 +43,12 @@ static void json_write(struct control_conn *conn, const json_t *json)
 		JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
+static void tail_write(struct control_conn *conn)
+{
+	evbuffer_add_printf(
+		bufferevent_get_output(conn->bev), ",\"error\":null,\"exit\":%d}\n", conn->exit);
+}
+
 /* Writes rows until a piece is waiting, or the last of them. */
 static void rows_write(struct control_conn *conn)
 {
@@ -56,15 +62,16 @@ static void rows_write(struct control_conn *conn)
 	if (conn->rows_done < n)
 		return;
 	evbuffer_add(output, "]", 1);
-	evbuffer_add(output, answer_tail, sizeof(answer_tail) - 1);
+	tail_write(conn);
 	json_decref(conn->rows);
 	conn->rows = NULL;
 }
 
-void control_conn_answer(struct control_conn *conn, json_t *data)
+void control_conn_answer(struct control_conn *conn, json_t *data, int exit)
 {
 	struct evbuffer *output = bufferevent_get_output(conn->bev);
 	conn->call = NULL;
+	conn->exit = exit;
 	deadline_renew(conn);
 	evbuffer_add(output, answer_head, sizeof(answer_head) - 1);
 	if (json_is_array(data)) {
@@ -75,8 +82,29 @@ void control_conn_answer(struct control_conn *conn, json_t *data)
 		return;
 	}
 	json_write(conn, data);
-	evbuffer_add(output, answer_tail, sizeof(answer_tail) - 1);
+	tail_write(conn);
 	json_decref(data);
+}
+
+void control_conn_progress(struct control_conn *conn, const struct control_progress *progress)
+{
+	struct evbuffer *output = bufferevent_get_output(conn->bev);
+	deadline_renew(conn);
+	if (!conn->wants_progress || evbuffer_get_length(output))
+		return;
+	json_t *line = json_pack("{s:{s:I, s:I, s:o}}", "progress", "done",
+		(json_int_t)progress->done, "total", (json_int_t)progress->total, "text",
+		text_json(span_of(progress->text)));
+	json_write(conn, line);
+	evbuffer_add(output, "\n", 1);
+	json_decref(line);
+}
+
+/* Not a mere end of what it says: it may have shut down its side, and listen. */
+bool control_conn_is_left(const struct control_conn *conn)
+{
+	struct pollfd fd = {.fd = bufferevent_getfd(conn->bev)};
+	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 void control_conn_refuse(struct control_conn *conn, const struct call_refusal *refusal)
@@ -100,6 +128,7 @@ static void line_take(struct control_conn *conn, struct span line)
 	deadline_renew(conn);
 	int r = control_line_parse(line, &request, &err);
 	if (r == 0) {
+		conn->wants_progress = request.wants_progress;
 		control_call_begin(conn, &request);
 		return;
 	}
@@ -138,6 +167,9 @@ static void read_cb(struct bufferevent *bev, void *ctx)
 static void write_cb(struct bufferevent *bev, void *ctx)
 {
 	struct control_conn *conn = ctx;
+	/* That was progress. */
+	if (conn->call)
+		return;
 	if (conn->rows) {
 		rows_write(conn);
 		return;

@@ -1,12 +1,37 @@
 /* SPDX-License-Identifier: ISC */
 /* The trail that changes leave: audit. What they are is the other handlers' business. */
+#include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "call.h"
+#include "policyd/blocklist.h"
 #include "view.h"
 
 #define AUDIT_DEFAULT 100
 #define AUDIT_MAX     10000
+
+/* In the accounts of events: "blocklist:zen". No kind of account. */
+static const char list_word[] = "blocklist:";
+
+/* What egress tells of stands as the log has it; a domain that has an override is @example.org. */
+static bool is_of_egress(const json_t *row)
+{
+	const char *event = json_string_value(json_object_get(row, "event"));
+	return event && (strcmp(event, event_rows[EVENT_LISTING].name) == 0 ||
+				strcmp(event, event_rows[EVENT_LIST_STATE].name) == 0);
+}
+
+static void rows_rename(json_t *rows)
+{
+	size_t i;
+	json_t *row;
+	json_array_foreach(rows, i, row)
+	{
+		if (!is_of_egress(row))
+			view_rename_account(row);
+	}
+}
 
 static void audit_done(void *ctx, json_t *rows, const char *error)
 {
@@ -15,8 +40,30 @@ static void audit_done(void *ctx, json_t *rows, const char *error)
 		call_fail(call, EX_TEMPFAIL, "the store cannot be read: %s", error);
 		return;
 	}
-	view_rename_accounts(rows);
+	rows_rename(rows);
 	call_answer(call, rows);
+}
+
+/* A list is asked for as audit shows it; by its zone as well. One that is no more has its rows still. */
+static void list_name(struct span typed, const struct config *config, struct account_name *ret)
+{
+	const struct blocklist *list = config_blocklist_of(config, typed);
+	int n = snprintf(ret->key, sizeof(ret->key), "%s%.*s", list_word,
+		(int)(typed.n < sizeof(ret->key) ? typed.n : sizeof(ret->key)), typed.p);
+	if (list)
+		n = snprintf(ret->key, sizeof(ret->key), "%s%s", list_word, list->name);
+	ret->n = n < 0 ? 0 : strlen(ret->key);
+}
+
+static int audit_account(const struct control_call *call, struct span typed,
+	struct account_name *ret, struct errbuf *err)
+{
+	const struct config *config = engine_config(call->setup->engine);
+	struct span word = span_of(list_word);
+	if (!span_starts(typed, word))
+		return subject_parse(typed, config, ret, err);
+	list_name(span_make(typed.p + word.n, typed.n - word.n), config, ret);
+	return 0;
 }
 
 static int audit_query(struct control_call *call, struct account_name *name,
@@ -28,7 +75,7 @@ static int audit_query(struct control_call *call, struct account_name *name,
 	int64_t us = 0;
 	int r = call_count(call, &(struct call_range){AUDIT_DEFAULT, AUDIT_MAX}, &query.limit, err);
 	if (r == 0 && account.n)
-		r = subject_parse(account, engine_config(call->setup->engine), name, err);
+		r = audit_account(call, account, name, err);
 	if (r == 0 && since.n)
 		r = duration_parse(since, &us, err);
 	if (r != 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "egress_view.h"
 #include "policyd/mem.h"
 #include "policyd/metric.h"
 #include "text.h"
@@ -170,6 +171,7 @@ void handle_status(struct control_call *call)
 	json_object_set_new(data, "now", now_json(&figures));
 	json_object_set_new(data, "since_start", figures_json(METRIC_KIND_counter));
 	json_object_set_new(data, "store", store_json(setup->store));
+	json_object_set_new(data, "egress", egress_view_status(setup));
 	call_answer(call, data);
 }
 

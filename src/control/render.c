@@ -6,6 +6,7 @@
 #include "policyd/render.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "policyd/mem.h"
 
@@ -13,11 +14,18 @@
 #define INDENT      2
 #define INDENT_MAX  16 /* what is nested deeper stays JSON */
 #define GAP         2  /* between columns */
+#define CUT_MIN     16 /* a column is not cut below it */
+#define NAME_MIN    39 /* nor one that tells rows apart: an IPv6 address fits */
+#define WRAP_MIN    20 /* nor are the lines of a block broken below it */
 
 struct column {
 	char key[32];
 	struct span title;
-	bool is_right;
+	bool is_right;    /* "r": aligned there */
+	size_t cut_min;   /* "c" or "n", a name: how far it may be cut; 0: not at all */
+	bool is_optional; /* "o": may be left out then, and where it is empty */
+	bool is_block;    /* "b": each row is a block, however wide the screen is */
+	bool is_gone;
 };
 
 struct cell {
@@ -51,8 +59,41 @@ static struct cell cell_of_json(const json_t *value)
 	return cell;
 }
 
+/* Words with commas between them; other lists are JSON. */
+static struct cell cell_of_list(const json_t *list)
+{
+	size_t i, n = 0;
+	const json_t *value;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &n);
+	json_array_foreach(list, i, value)
+	{
+		if (out)
+			fprintf(out, "%s%s", i ? ", " : "", json_string_value(value));
+	}
+	if (out)
+		(void)fclose(out);
+	struct cell cell = cell_of_text(span_make(text, n));
+	free(text);
+	return cell;
+}
+
+static bool has_words_alone(const json_t *list)
+{
+	size_t i;
+	const json_t *value;
+	json_array_foreach(list, i, value)
+	{
+		if (!json_is_string(value))
+			return false;
+	}
+	return json_is_array(list);
+}
+
 static struct cell cell_of(const json_t *value)
 {
+	if (has_words_alone(value))
+		return cell_of_list(value);
 	if (json_is_string(value))
 		return cell_of_text(span_make(json_string_value(value), json_string_length(value)));
 	if (json_is_boolean(value))
@@ -81,21 +122,37 @@ static void blanks_print(const struct render *render, size_t n)
 	fprintf(render->out, "%*s", (int)n, "");
 }
 
+/* "open_messages" as people write it. */
+static struct cell label_of(struct span key)
+{
+	struct cell cell = cell_of_text(key);
+	for (char *p = cell.text; *p; p++) {
+		if (*p == '_')
+			*p = ' ';
+	}
+	return cell;
+}
+
 /* ---- columns ---- */
 
-/* "key=Title" or "key=Title:r". */
+/* "key=Title" or "key=Title:rcnob". */
 static struct column column_of(struct span word)
 {
 	const char *equals = memchr(word.p, '=', word.n);
 	size_t key_n = equals ? (size_t)(equals - word.p) : word.n;
 	size_t from = equals ? key_n + 1 : 0;
-	struct column column = {
-		.title = span_make(word.p + from, word.n - from),
-		.is_right = span_ends(word, SPAN(":r")),
-	};
+	struct column column = {.title = span_make(word.p + from, word.n - from)};
+	ptrdiff_t colon = span_rfind(column.title, ':');
+	for (size_t i = colon < 0 ? column.title.n : (size_t)colon; i < column.title.n; i++) {
+		column.is_right |= column.title.p[i] == 'r';
+		if (column.title.p[i] == 'c' || column.title.p[i] == 'n')
+			column.cut_min = column.title.p[i] == 'c' ? CUT_MIN : NAME_MIN;
+		column.is_optional |= column.title.p[i] == 'o';
+		column.is_block |= column.title.p[i] == 'b';
+	}
+	if (colon >= 0)
+		column.title.n = (size_t)colon;
 	span_copy(span_make(word.p, key_n), column.key, sizeof(column.key));
-	if (column.is_right)
-		column.title.n -= 2;
 	return column;
 }
 
@@ -136,7 +193,7 @@ static void table_fill(struct table *table, const json_t *list)
 	for (size_t i = 0; i <= table->rows; i++) {
 		for (size_t j = 0; j < table->columns; j++, cell++) {
 			const struct column *column = &table->column[j];
-			*cell = i == 0 ? cell_of_text(column->title)
+			*cell = i == 0 ? label_of(column->title)
 				       : cell_of(json_object_get(
 						 json_array_get(list, i - 1), column->key));
 			if (cell->width > table->width[j])
@@ -148,19 +205,25 @@ static void table_fill(struct table *table, const json_t *list)
 static void line_print(const struct table *table, size_t row)
 {
 	const struct cell *cell = table->cell + row * table->columns;
+	size_t owed = 0;
 	for (size_t j = 0; j < table->columns; j++) {
 		size_t pad = table->width[j] - cell[j].width;
-		bool is_last = j + 1 == table->columns;
-		if (table->column[j].is_right)
-			blanks_print(table->render, pad);
+		bool is_right = table->column[j].is_right;
+		if (table->column[j].is_gone)
+			continue;
+		blanks_print(table->render, owed + (is_right ? pad : 0));
 		if (row == 0)
 			bold_print(table->render, cell[j].text);
 		else
 			fprintf(table->render->out, "%s", cell[j].text);
-		if (!is_last)
-			blanks_print(table->render, GAP + (table->column[j].is_right ? 0 : pad));
+		owed = GAP + (is_right ? 0 : pad);
 	}
 	fprintf(table->render->out, "\n");
+}
+
+static bool is_empty(const struct cell *cell)
+{
+	return strcmp(cell->text, "-") == 0;
 }
 
 /* For a screen that is too narrow: one block a row, titles at the left. */
@@ -172,25 +235,92 @@ static void block_print(const struct table *table, size_t row)
 		widest = title[j].width > widest ? title[j].width : widest;
 	if (row > 1)
 		fprintf(table->render->out, "\n");
+	size_t screen = table->render->width, indent = widest + GAP;
 	for (size_t j = 0; j < table->columns; j++) {
+		if (table->column[j].is_optional && is_empty(&cell[j]))
+			continue;
 		bold_print(table->render, title[j].text);
-		blanks_print(table->render, widest - title[j].width + GAP);
-		fprintf(table->render->out, "%s\n", cell[j].text);
+		blanks_print(table->render, indent - title[j].width);
+		if (screen < indent + WRAP_MIN)
+			fprintf(table->render->out, "%s\n", cell[j].text);
+		else
+			render_wrap(table->render->out, cell[j].text, indent, screen);
 	}
 }
 
-static void table_print(const struct table *table)
+static bool is_column_empty(const struct table *table, size_t j)
+{
+	for (size_t i = 1; i <= table->rows; i++) {
+		if (!is_empty(&table->cell[i * table->columns + j]))
+			return false;
+	}
+	return true;
+}
+
+/* By how much the columns that are left are too wide, when those that may be cut are. */
+static size_t excess(const struct table *table, bool is_cut)
 {
 	size_t width = 0;
-	for (size_t j = 0; j < table->columns; j++)
-		width += table->width[j] + (j ? GAP : 0);
-	if (table->render->width && width > table->render->width) {
-		for (size_t i = 1; i <= table->rows; i++)
-			block_print(table, i);
-		return;
+	for (size_t j = 0; j < table->columns; j++) {
+		const struct column *column = &table->column[j];
+		size_t own = table->width[j];
+		if (column->is_gone)
+			continue;
+		if (is_cut && column->cut_min && own > column->cut_min)
+			own = column->cut_min;
+		width += own + (width ? GAP : 0);
 	}
-	for (size_t i = 0; i <= table->rows; i++)
-		line_print(table, i);
+	size_t screen = table->render->width;
+	return screen && width > screen ? width - screen : 0;
+}
+
+static void column_cut(struct table *table, size_t j, size_t width)
+{
+	for (size_t i = 0; i <= table->rows; i++) {
+		struct cell *cell = &table->cell[i * table->columns + j];
+		if (cell->width > width)
+			cell->width = render_cut(cell->text, width);
+	}
+	table->width[j] = width;
+}
+
+/* Leaves out and cuts what may be, no more than it must. False: the screen is too narrow anyhow. */
+static bool was_fitted(struct table *table)
+{
+	for (size_t j = 0; j < table->columns; j++)
+		table->column[j].is_gone =
+			table->column[j].is_optional && is_column_empty(table, j);
+	for (size_t j = table->columns; j > 0 && excess(table, true); j--)
+		table->column[j - 1].is_gone |= table->column[j - 1].is_optional;
+	if (excess(table, true))
+		return false;
+	/* What stands at the left tells the rows apart: it is cut last. */
+	for (size_t j = table->columns; j-- > 0;) {
+		size_t width = table->width[j], over = excess(table, false);
+		size_t least = table->column[j].cut_min;
+		if (over && least && width > least)
+			column_cut(table, j, over > width - least ? least : width - over);
+	}
+	return true;
+}
+
+static bool has_blocks(const struct table *table)
+{
+	bool is_block = false;
+	for (size_t j = 0; j < table->columns; j++)
+		is_block |= table->column[j].is_block;
+	return is_block;
+}
+
+static void table_print(struct table *table)
+{
+	bool is_fit = !has_blocks(table) && was_fitted(table);
+	for (size_t i = is_fit ? 0 : 1; i <= table->rows; i++) {
+		if (is_fit)
+			line_print(table, i);
+		else
+			block_print(table, i);
+	}
 }
 
 static void list_print(
@@ -213,17 +343,6 @@ static void list_print(
 static bool has_rows(const json_t *value)
 {
 	return json_is_object(json_array_get(value, 0));
-}
-
-/* "open_messages" as people write it. */
-static struct cell label_of(const char *key)
-{
-	struct cell cell = cell_of_text(span_of(key));
-	for (char *p = cell.text; *p; p++) {
-		if (*p == '_')
-			*p = ' ';
-	}
-	return cell;
 }
 
 /* Sentences, which a comma would not part. */
@@ -291,7 +410,7 @@ static size_t labels_width(json_t *object)
 	size_t widest = 0;
 	json_object_foreach(object, key, value)
 	{
-		struct cell label = label_of(key);
+		struct cell label = label_of(span_of(key));
 		if (!has_rows(value) && label.width > widest)
 			widest = label.width;
 		free(label.text);
@@ -310,7 +429,7 @@ static void object_print(const struct render *render, json_t *object, size_t ind
 		bool is_below = is_nested || has_sentences(value);
 		if (has_rows(value))
 			continue;
-		struct cell label = label_of(key);
+		struct cell label = label_of(span_of(key));
 		blanks_print(render, indent);
 		bold_print(render, label.text);
 		fprintf(render->out, ":");
@@ -334,7 +453,7 @@ static void tables_print(const struct render *render, const char *columns, json_
 	{
 		if (!has_rows(value))
 			continue;
-		struct cell label = label_of(key);
+		struct cell label = label_of(span_of(key));
 		fprintf(render->out, "\n");
 		bold_print(render, label.text);
 		fprintf(render->out, ":\n");

@@ -64,3 +64,43 @@ char *render_escape(struct span text, size_t *ret_width)
 		*ret_width = width;
 	return buf;
 }
+
+size_t render_cut(char *text, size_t width)
+{
+	static const char dots[] = "...";
+	size_t n = strlen(text), at = 0, seen = 0;
+	while (at < n) {
+		uint32_t code = (unsigned char)text[at];
+		size_t used = utf8_read(text + at, n - at, &code);
+		size_t own = used ? (size_t)wcwidth((wchar_t)code) : 1;
+		if (seen + own > width - (sizeof(dots) - 1))
+			break;
+		seen += own;
+		at += used ? used : 1;
+	}
+	/* What goes was as wide as the dots, so as long at least. */
+	if (n - at < sizeof(dots) - 1)
+		return seen;
+	memcpy(text + at, dots, sizeof(dots));
+	return seen + sizeof(dots) - 1;
+}
+
+void render_wrap(FILE *out, const char *text, size_t indent, size_t width)
+{
+	struct span rest = span_of(text);
+	size_t at = indent;
+	while (span_trim(rest).n) {
+		size_t own;
+		char *word = render_escape(span_word(&rest), &own);
+		bool is_first = at == indent;
+		if (!is_first && at + 1 + own > width) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			at = indent;
+			is_first = true;
+		}
+		fprintf(out, "%s%s", is_first ? "" : " ", word);
+		at += own + !is_first;
+		free(word);
+	}
+	fprintf(out, "\n");
+}

@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "handle_egress.h"
 #include "peer.h"
 #include "policyd/log.h"
 #include "policyd/mem.h"
@@ -31,6 +32,7 @@ struct control {
 	struct control_setup setup;
 	struct place place;
 	struct operators operators;
+	struct order_book *orders;
 	struct evconnlistener *listener;
 	struct event *retry;
 	struct log_throttle crowded, failed, denied;
@@ -58,11 +60,13 @@ static bool may_complain(
 
 static call_handler *const handlers[COMMAND_COUNT] = {
 #define HANDLER_DAEMON(id) [COMMAND_##id] = handle_##id,
+#define HANDLER_SLOW(id)   HANDLER_DAEMON(id)
 #define HANDLER_LOCAL(id)
 #define COMMAND(id, verb, right, place, grammar, columns, help) HANDLER_##place(id)
 #include "policyd/command.def"
 #undef COMMAND
 #undef HANDLER_LOCAL
+#undef HANDLER_SLOW
 #undef HANDLER_DAEMON
 };
 
@@ -106,11 +110,30 @@ void call_end(struct control_call *call)
 
 void call_answer(struct control_call *call, json_t *data)
 {
+	call_answer_exit(call, data, EX_OK);
+}
+
+void call_answer_exit(struct control_call *call, json_t *data, int exit)
+{
 	if (call->conn)
-		control_conn_answer(call->conn, data);
+		control_conn_answer(call->conn, data, exit);
 	else
 		json_decref(data);
 	call_end(call);
+}
+
+void call_progress(struct control_call *call, const struct control_progress *progress)
+{
+	if (call->conn)
+		control_conn_progress(call->conn, progress);
+}
+
+bool call_was_left(struct control_call *call)
+{
+	if (!call->conn || !control_conn_is_left(call->conn))
+		return false;
+	control_conn_free(call->conn);
+	return true;
 }
 
 void call_refuse(struct control_call *call, const struct call_refusal *refusal)
@@ -136,6 +159,11 @@ void call_fail(struct control_call *call, int exit, const char *format, ...)
 struct now call_now(const struct control_call *call)
 {
 	return control_now(call->control);
+}
+
+struct order_book *call_orders(const struct control_call *call)
+{
+	return call->control->orders;
 }
 
 bool call_is_void(const struct control_call *call)
@@ -252,6 +280,7 @@ int control_new(const struct control_setup *setup, const struct config *config,
 	struct control *control = xcalloc(1, sizeof(*control));
 	*control = (struct control){.refs = 1, .setup = *setup};
 	control->retry = evtimer_new(setup->base, retry_cb, control);
+	control->orders = orders_new(setup);
 	int r = control_listen(control, &config->control, err);
 	if (r != 0) {
 		control_free(control);
@@ -275,6 +304,8 @@ void control_free(struct control *control)
 		if (control->conn[i])
 			control_conn_free(control->conn[i]);
 	}
+	orders_free(control->orders);
+	control->orders = NULL;
 	operators_deinit(&control->operators);
 	control->is_freed = true;
 	control_unref(control);

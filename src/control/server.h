@@ -17,6 +17,8 @@ struct control_conn {
 	struct control_call *call; /* the one under way, or NULL */
 	json_t *rows;              /* of an answer being written, or NULL */
 	size_t rows_done;
+	int exit; /* of that answer */
+	bool wants_progress;
 	bool is_closing; /* as soon as what is written has gone out */
 };
 
@@ -28,7 +30,11 @@ void control_conn_free(struct control_conn *conn);
  * The answer to what conn asked last. Takes data; rows are written piece by piece, as they are
  * read.
  */
-void control_conn_answer(struct control_conn *conn, json_t *data);
+void control_conn_answer(struct control_conn *conn, json_t *data, int exit);
+/* A line before the answer, unless the one before it has not been read; and time for another step. */
+void control_conn_progress(struct control_conn *conn, const struct control_progress *progress);
+/* The other side has closed: nobody will read the answer. While a command is under way nobody reads. */
+bool control_conn_is_left(const struct control_conn *conn);
 void control_conn_refuse(struct control_conn *conn, const struct call_refusal *refusal);
 
 /* Starts a command, which may end before this returns. Takes the request's args. */

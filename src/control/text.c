@@ -21,6 +21,29 @@ json_t *text_time(wall_t t)
 	return json_string(wall_format(t, buf));
 }
 
+json_t *text_moment(wall_t t)
+{
+	return t.us ? text_time(t) : json_null();
+}
+
+json_t *text_stretch(int64_t us)
+{
+	static const struct {
+		int64_t us;
+		char letter;
+	} units[] = {{DAY_US, 'd'}, {HOUR_US, 'h'}, {MINUTE_US, 'm'}, {SECOND_US, 's'}};
+	enum { UNITS = sizeof(units) / sizeof(units[0]) };
+	size_t i = 0;
+	us = us > 0 ? us : 0;
+	while (i + 1 < UNITS && us < units[i].us)
+		i++;
+	long long whole = us / units[i].us;
+	long long rest = i + 1 < UNITS ? us % units[i].us / units[i + 1].us : 0;
+	return rest ? json_sprintf(
+			      "%lld%c %lld%c", whole, units[i].letter, rest, units[i + 1].letter)
+		    : json_sprintf("%lld%c", whole, units[i].letter);
+}
+
 json_t *text_count(uint64_t n)
 {
 	return json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX);

@@ -15,6 +15,10 @@
 json_t *text_json(struct span text);
 /* RFC 3339, or "permanent". */
 json_t *text_time(wall_t t);
+/* RFC 3339; null for 0, what never was. */
+json_t *text_moment(wall_t t);
+/* A stretch of time as people say it, its two largest units: "3d 4h", "12m", "0s" (also for less). */
+json_t *text_stretch(int64_t us);
 /* A number; JSON's end at INT64_MAX, and so does this one. */
 json_t *text_count(uint64_t n);
 /* The code that a reply began with in place of a word, "452"; null for 0. */

@@ -19,15 +19,20 @@ json_t *view_account(struct span key)
 	return shown;
 }
 
+void view_rename_account(json_t *row)
+{
+	const json_t *key = json_object_get(row, "account");
+	struct span text = span_make(json_string_value(key), json_string_length(key));
+	json_object_set_new(row, "account", view_account(text));
+}
+
 void view_rename_accounts(json_t *rows)
 {
 	size_t i;
 	json_t *row;
 	json_array_foreach(rows, i, row)
 	{
-		const json_t *key = json_object_get(row, "account");
-		struct span text = span_make(json_string_value(key), json_string_length(key));
-		json_object_set_new(row, "account", view_account(text));
+		view_rename_account(row);
 	}
 }
 

@@ -11,6 +11,7 @@
 json_t *view_account(struct span key);
 /* Rows of the store, in the form the daemon's own have: accounts as people type them ... */
 void view_rename_accounts(json_t *rows);
+void view_rename_account(json_t *row);
 /* ... and "reply" in place of "code". */
 void view_rename_codes(json_t *rows);
 /* {"until","since","reason","by","event"}, or null. */

@@ -38,7 +38,7 @@ static int row_of(const json_t *verb, const struct command_row **ret, struct err
 {
 	struct span word = span_make(json_string_value(verb), json_string_length(verb));
 	const struct command_row *row = command_find(word);
-	if (row && row->place == PLACE_DAEMON) {
+	if (row && row->place != PLACE_LOCAL) {
 		*ret = row;
 		return 0;
 	}
@@ -82,21 +82,28 @@ int control_line_parse(struct span line, struct control_request *ret, struct err
 		return CONTROL_LINE_BROKEN;
 	}
 	json_t *verb = NULL, *args = NULL;
-	int r = CONTROL_LINE_BROKEN;
-	if (json_unpack_ex(object, &error, JSON_STRICT, "{s:o, s?o}", "verb", &verb, "args", &args))
-		err_set(err, "the request must have \"verb\" and may have \"args\": %s",
+	int r = CONTROL_LINE_BROKEN, wants_progress = 0;
+	if (json_unpack_ex(object, &error, JSON_STRICT, "{s:o, s?o, s?b}", "verb", &verb, "args",
+		    &args, "progress", &wants_progress))
+		err_set(err,
+			"the request must have \"verb\" and may have \"args\" and \"progress\": %s",
 			error.text);
 	else if (!json_is_string(verb))
 		err_set(err, "the verb must be text");
 	else
 		r = request_check(verb, args, ret, err);
+	if (r == 0)
+		ret->wants_progress = wants_progress != 0;
 	json_decref(object);
 	return r;
 }
 
-char *control_line_format(const char *verb, const json_t *args)
+char *control_line_format(const struct command_row *row, const json_t *args)
 {
-	json_t *object = json_pack("{s:s, s:O}", "verb", verb, "args", args);
+	json_t *object = json_pack("{s:s, s:O}", "verb", row->verb, "args", args);
+	/* A daemon that is older than us knows neither such verbs nor the member. */
+	if (row->place == PLACE_SLOW)
+		json_object_set_new(object, "progress", json_true());
 	char *text = json_dumps(object, JSON_COMPACT);
 	size_t n = text ? strlen(text) : 0;
 	char *line = NULL;

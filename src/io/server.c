@@ -211,6 +211,11 @@ int policy_server_new(struct event_base *base, struct engine *engine,
 	return 0;
 }
 
+void policy_server_hook(struct policy_server *s, const struct policy_server_hooks *hooks)
+{
+	s->hooks = *hooks;
+}
+
 void policy_server_reply(
 	struct policy_server *s, engine_conn conn, const struct verdict *verdict, struct now now)
 {

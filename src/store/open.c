@@ -234,6 +234,7 @@ void store_free(struct store *s)
 	writer_free(s->writer);
 	sql_close(&s->sql);
 	directory_close(&s->directory);
+	keep_free(s);
 	free(s->path);
 	free(s);
 }

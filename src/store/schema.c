@@ -92,6 +92,13 @@ static const char *const migrations[] = {
 	" key TEXT NOT NULL PRIMARY KEY,"
 	" value TEXT NOT NULL"
 	") STRICT;",
+
+	/* What modules know and could learn again, each as one record of its own. */
+	"CREATE TABLE kept ("
+	" name TEXT NOT NULL PRIMARY KEY,"
+	" value BLOB NOT NULL,"
+	" at_us INTEGER NOT NULL"
+	") STRICT;",
 };
 /* clang-format on */
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

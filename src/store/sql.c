@@ -53,6 +53,8 @@ static const char *const statement_text[SQL_STATEMENTS] = {
 		" FROM event WHERE at_us >= ?1 AND kind = 'reset' ORDER BY id",
 	[SQL_META_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+	[SQL_KEPT_PUT] = "INSERT OR REPLACE INTO kept (name, value, at_us) VALUES (?1, ?2, ?3)",
+	[SQL_KEPT_GET] = "SELECT value FROM kept WHERE name = ?1",
 	[SQL_DECISION_INSERT] =
 		"INSERT INTO decision (at_us, reference, stage, action, observed, used, room,"
 		" room_at_us, code, rule, text, account, instance, queue_id, client, sender,"

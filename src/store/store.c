@@ -48,7 +48,8 @@ static void note_tell(struct store_job *job)
 
 static const struct store_job_kind event_kind = {
 	.run = event_run, .tell = event_tell, .is_vital = true};
-static const struct store_job_kind decision_kind = {.run = decision_run, .tell = decision_tell};
+static const struct store_job_kind decision_kind = {
+	.run = decision_run, .tell = decision_tell, .may_wait = true};
 static const struct store_job_kind note_kind = {.run = note_run, .tell = note_tell};
 static const struct store_job_kind why_kind = {.run = why_run, .tell = read_tell, .is_read = true};
 static const struct store_job_kind audit_kind = {
@@ -73,14 +74,13 @@ static void job_done(void *ctx, struct writer_job *base)
 	free(job);
 }
 
-/* Takes the job over, also when there is no place for it. */
-static int submit(struct store *s, struct store_job *job, const struct store_job_kind *kind)
+int store_submit(struct store *s, struct store_job *job, const struct store_job_kind *kind)
 {
 	job->kind = kind;
 	job->base.run = group_run;
 	job->base.done = job_done;
 	job->base.ctx = s;
-	job->base.may_wait = kind == &decision_kind;
+	job->base.may_wait = kind->may_wait;
 	if (!writer_submit(s->writer, &job->base)) {
 		free(job);
 		return -EAGAIN;
@@ -142,7 +142,7 @@ int store_event(
 	job->event.limit = keep(event->limit, &at);
 	job->done = done;
 	job->ctx = ctx;
-	return submit(s, &job->base, &event_kind);
+	return store_submit(s, &job->base, &event_kind);
 }
 
 static struct span text_of(const struct decision *decision, const struct decision_text *row)
@@ -182,7 +182,7 @@ void store_decision(struct store *s, const struct decision *decision)
 {
 	bool has_place = s->pending < STORE_PLACES - PLACES_RESERVED;
 
-	if (!has_place || submit(s, &decision_job_new(decision)->base, &decision_kind) != 0)
+	if (!has_place || store_submit(s, &decision_job_new(decision)->base, &decision_kind) != 0)
 		metric_add(METRIC_STORE_DROPPED, 1);
 }
 
@@ -193,7 +193,7 @@ int store_why(struct store *s, struct span reference, store_rows_done *done, voi
 	(void)reference_normalise(reference, job->reference);
 	job->done = done;
 	job->ctx = ctx;
-	return submit(s, &job->base, &why_kind);
+	return store_submit(s, &job->base, &why_kind);
 }
 
 int store_audit(
@@ -208,7 +208,7 @@ int store_audit(
 		job->audit.limit = AUDIT_ROWS;
 	job->done = done;
 	job->ctx = ctx;
-	return submit(s, &job->base, &audit_kind);
+	return store_submit(s, &job->base, &audit_kind);
 }
 
 bool store_is_failing(const struct store *s, const char **ret_error)
@@ -222,7 +222,7 @@ void store_note_snapshot(struct store *s)
 {
 	if (!s->had_snapshot && !s->is_noting_snapshot)
 		s->is_noting_snapshot =
-			submit(s, xcalloc(1, sizeof(struct store_job)), &note_kind) == 0;
+			store_submit(s, xcalloc(1, sizeof(struct store_job)), &note_kind) == 0;
 }
 
 bool store_had_snapshot(const struct store *s)

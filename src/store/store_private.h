@@ -33,6 +33,7 @@ struct store_job_kind {
 	void (*tell)(struct store_job *job);
 	bool is_read;  /* runs after its group's commit: shows nothing that may be undone */
 	bool is_vital; /* somebody waits for it: tried again alone when its group failed */
+	bool may_wait; /* until others have come, to share their commit */
 };
 
 struct event_job {
@@ -54,6 +55,27 @@ struct decision_job {
 	bool observed;
 	uint64_t used, limit;
 	char texts[]; /* the foreign texts of decision_texts[], in order, each ended by NUL */
+};
+
+/* A value on its way to the disk. */
+struct kept_value {
+	wall_t at;
+	size_t n;
+	char bytes[];
+};
+
+/* All that is kept under one name. */
+struct kept {
+	struct kept *next;
+	const struct keep_job *queued;       /* loop: the last job for it that has not come back */
+	_Atomic(struct kept_value *) newest; /* what no job has taken yet */
+	char name[];
+};
+
+struct keep_job {
+	struct store_job base;
+	struct kept *kept;
+	struct kept_value *value; /* NULL: has not run yet */
 };
 
 struct read_job {
@@ -108,6 +130,7 @@ struct store {
 	bool was_lost;
 	struct errbuf loss;
 	bool had_snapshot, is_noting_snapshot;
+	struct kept *kept;
 
 	/* From the loop to the writer, and back. */
 	_Atomic int64_t keep_decisions_us, keep_audit_us;
@@ -153,8 +176,16 @@ MUST_CHECK int group_expire(struct store *s, struct errbuf *err);
 int event_run(struct store *s, struct store_job *base, struct errbuf *err);
 int decision_run(struct store *s, struct store_job *base, struct errbuf *err);
 int note_run(struct store *s, struct store_job *base, struct errbuf *err);
+int keep_run(struct store *s, struct store_job *base, struct errbuf *err);
 int why_run(struct store *s, struct store_job *base, struct errbuf *err);
 int audit_run(struct store *s, struct store_job *base, struct errbuf *err);
+
+/* keep.c: what was kept and never asked for again. */
+void keep_free(struct store *s);
+
+/* store.c: takes the job over, also when there is no place for it (-EAGAIN). */
+MUST_CHECK int store_submit(
+	struct store *s, struct store_job *job, const struct store_job_kind *kind);
 
 /*
  * json.c: a JSON string of any bytes; each that is no valid UTF-8 becomes U+FFFD. NULL: no memory.

@@ -13,20 +13,23 @@ OWNER = {
     'base': 'err.h mem.h span.h clock.h units.h addr.h address.h bytes.h siphash.h slab.h table.h log.h metric.h metric.def reference.h '
             'suggest.h utf8.h',
     'protocol': 'request.h verdict.h attribute.def stage.def action.def',
-    'config': 'config.h setting.def choice.def kind.def',
+    'config': 'config.h blocklist.h setting.def choice.def kind.def',
+    'dns': 'dns.h',
     'subject': 'subject.h',
     'account': 'account.h event.h event.def',
     'limits': 'limits.h',
+    'egress': 'egress.h',
     'engine': 'engine.h charge.h decision.h',
     'store': 'store.h snapshot.h writer.h lines.h',
     'replay': 'replay.h',
-    'io': 'place.h policy_server.h',
+    'io': 'place.h policy_server.h dns_client.h',
     'control': 'control.h command.h command.def render.h',
 }
 # Who may know a library; what is not named here is free (the C library, POSIX).
 LIBRARY = {
     'libconfig.h': {'config'},
     'idn2.h': {'base'},
+    'ldns/': {'dns'},
     'sqlite3.h': {'store'},
     'jansson.h': {'store', 'replay', 'control'},
     'zlib.h': {'replay'},

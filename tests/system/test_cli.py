@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: ISC
 """policyctl in people's hands: usage, exit codes of sysexits(3), JSON, and what stays untouched."""
+import contextlib
 import json
 import os
+import pty
+import socket
 import subprocess
 
 from harness import contains, equal, request, rows
@@ -162,3 +165,79 @@ def test_wrong_use_of_policyd(case):
     done = subprocess.run([case.build / 'policyd' / 'policyd', '-t', '-c', policyd.folder / 'none.conf'],
                           capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 and 'none.conf' in done.stderr + done.stdout, done
+
+
+# Nobody is asked: the resolver's port is closed.
+NOBODY = 'dns = { servers = [ "127.0.0.1:9" ]; timeout = "200ms"; attempts = 1; };\n'
+OURS = ('egress = { addresses = ( { address = "192.0.2.10"; helo = "mail.example.org"; } ); };\n'
+        'blocklists = ( { name = "ours"; zone = "ours.example"; subjects = [ "ipv4" ]; } );\n')
+
+
+def test_verbs_of_egress(case):
+    """Verbs of one, two and three words; what is a subject, and what a mistyped verb."""
+    policyd = case.policyd(settings=NOBODY + OURS, limits=LIMITS)
+    policyd.allow('^WARNING (list state|dns server|egress)')
+    for arguments, text in ((['egress'], '192.0.2.10'), (['egress', '192.0.2.10'], '192.0.2.10'),
+                            (['egress', 'lists'], 'ours.example'), (['egress', 'clients'], 'nothing to show')):
+        plain = policyd.run_ctl(*arguments)
+        equal((plain.returncode, plain.stderr), (0, ''), ' '.join(arguments))
+        contains(plain.stdout, text, ' '.join(arguments))
+        equal(json.loads(policyd.run_ctl('--json', *arguments).stdout)['ok'], True, ' '.join(arguments))
+    for arguments, text in ((['egress', 'chekc'], 'did you mean "egress check"'),
+                            (['egress', '192.0.2.11'], 'did you mean 192.0.2.10'),
+                            (['egress', 'lists', 'tset', 'ours'], 'did you mean "egress lists test"'),
+                            (['egress', 'lists', 'test'], 'ZONE is missing'),
+                            (['egress', 'lists', 'test', 'our'], 'did you mean "ours"'),
+                            (['egress', 'check', '--list', 'zen'], 'not enabled')):
+        done = policyd.run_ctl(*arguments)
+        equal((done.returncode, done.stdout), (USAGE, ''), ' '.join(arguments))
+        contains(done.stderr, text, ' '.join(arguments))
+    for verb in ('egress', 'egress check', 'egress lists', 'egress lists test', 'egress clients'):
+        contains(policyd.run_ctl('help', *verb.split()).stdout, 'policyctl [-s SOCKET] [--json] %s' % verb, 'help')
+    contains(policyd.run_ctl('help', 'egress').stdout, 'egress lists test ZONE', 'help egress')
+
+
+def test_check_of_egress(case):
+    """Exit codes of monitoring plug-ins: what nobody answers is unknown."""
+    policyd = case.policyd(settings=NOBODY + OURS, limits=LIMITS)
+    policyd.allow('^WARNING (list state|dns server|egress)')
+    done = policyd.run_ctl('egress', 'check')
+    equal((done.returncode, done.stderr), (0, ''))
+    contains(done.stdout, 'begun', 'egress check')
+    done = policyd.run_ctl('egress', 'check', '--wait')
+    equal((done.returncode, done.stderr), (3, ''), 'silence is unknown')
+    contains(done.stdout, 'UNKNOWN: 192.0.2.10 on 1 of 1 lists', 'egress check --wait')
+    answer = policyd.run_ctl('--json', 'egress', 'check', '--wait')
+    equal((answer.returncode, json.loads(answer.stdout)['data']['status']), (3, 'UNKNOWN'))
+    equal(policyd.run_ctl('egress', 'lists', 'test', 'ours').returncode, 1, 'lists test of what does not answer')
+
+
+def test_progress_on_a_terminal(case):
+    """A terminal sees how far it is, in one line that is gone in the end; a pipe sees nothing of it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(('127.0.0.1', 0))
+        policyd = case.policyd(settings='dns = { servers = [ "127.0.0.1:%d" ]; timeout = "1s"; attempts = 1; };\n'
+                               % silent.getsockname()[1] + OURS, limits=LIMITS)
+        policyd.allow('^WARNING (list state|dns server|egress)')
+        terminal, its_end = pty.openpty()
+        process = subprocess.Popen([policyd.build / 'policyd' / 'policyctl', '-s', policyd.control, 'egress', 'check',
+                                    '--wait'], stdout=subprocess.PIPE, stderr=its_end, text=True)
+        os.close(its_end)
+        shown = ''
+        # Linux tells the end of a terminal by an error.
+        with contextlib.suppress(OSError):
+            while more := os.read(terminal, 4096):
+                shown += more.decode()
+        os.close(terminal)
+        text = process.communicate(timeout=20)[0]
+    equal(process.returncode, 3, text)
+    contains(shown, '\r0 of 3 questions answered', 'progress')
+    assert shown.endswith(' \r') and '\n' not in shown, repr(shown)
+    contains(text, 'UNKNOWN', 'the answer')
+
+
+def test_check_without_addresses(case):
+    policyd = case.policyd(limits=LIMITS)
+    done = policyd.run_ctl('egress', 'check', '--wait')
+    equal((done.returncode, done.stdout), (3, ''))
+    contains(done.stderr, 'egress.addresses', 'the remedy')

@@ -299,7 +299,7 @@ static inline struct verdict mail(struct world *world, const char *login, const 
 
 static struct world world;
 
-static void no_log(void *ctx, enum log_level level, const char *text, size_t n)
+static inline void no_log(void *ctx, enum log_level level, const char *text, size_t n)
 {
 	(void)ctx;
 	(void)level;
@@ -307,18 +307,18 @@ static void no_log(void *ctx, enum log_level level, const char *text, size_t n)
 	(void)n;
 }
 
-static void make(void)
+static inline void make(void)
 {
 	log_set_sink(no_log, NULL);
 	world_open(&world);
 }
 
-static void clean(void)
+static inline void clean(void)
 {
 	world_close(&world);
 }
 
-static size_t accounts(void)
+static inline size_t accounts(void)
 {
 	struct engine_figures figures;
 	engine_figures(world.engine, &figures);

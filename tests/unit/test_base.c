@@ -231,6 +231,57 @@ START_TEST(metric_rows_are_whole)
 }
 END_TEST
 
+static const struct {
+	const char *ip;
+	bool is_public;
+} public_ips[] = {
+	{"192.0.2.1", true},
+	{"198.51.100.7", true},
+	{"203.0.113.9", true},
+	{"8.8.8.8", true},
+	{"9.255.255.255", true},
+	{"11.0.0.0", true},
+	{"100.63.255.255", true},
+	{"100.128.0.0", true},
+	{"172.15.255.255", true},
+	{"172.32.0.0", true},
+	{"192.167.255.255", true},
+	{"192.169.0.0", true},
+	{"223.255.255.255", true},
+	{"2001:db8::1", true},
+	{"2a00:1450::5", true},
+	{"64:ff9b::1", false},
+	{"0.0.0.0", false},
+	{"10.0.0.5", false},
+	{"100.64.0.1", false},
+	{"100.127.255.255", false},
+	{"127.0.0.1", false},
+	{"169.254.1.1", false},
+	{"172.16.0.1", false},
+	{"172.31.255.255", false},
+	{"192.0.0.8", false},
+	{"192.168.255.255", false},
+	{"198.19.0.1", false},
+	{"224.0.0.1", false},
+	{"255.255.255.255", false},
+	{"::", false},
+	{"::1", false},
+	{"fe80::1", false},
+	{"fec0::1", false},
+	{"fd00::1", false},
+	{"fc00::1", false},
+	{"ff02::1", false},
+	{"100::1", false},
+};
+
+START_TEST(public_or_not)
+{
+	struct ip ip;
+	ck_assert_int_eq(ip_parse(span_of(public_ips[_i].ip), &ip), 0);
+	ck_assert_msg(ip_is_public(&ip) == public_ips[_i].is_public, "%s", public_ips[_i].ip);
+}
+END_TEST
+
 int main(void)
 {
 	const struct suite_row rows[] = {
@@ -239,6 +290,7 @@ int main(void)
 		{"address", address, ROWS(addresses)},
 		{"no_address", no_address, ROWS(no_addresses)},
 		{"network", network, ROWS(nets)},
+		{"public_or_not", public_or_not, ROWS(public_ips)},
 		{"times", times, 0},
 		{"every_date", every_date, 0},
 		{"mono_on_the_wall", mono_on_the_wall, 0},

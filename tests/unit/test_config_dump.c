@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "config_help.h"
+#include "policyd/blocklist.h"
 
 struct lines {
 	char text[131072];
@@ -82,7 +83,19 @@ static const char everything[] =
 	"{ domain = \"a.example\"; limit = \"cap\"; rate = \"unlimited\"; } );\n"
 	"providers = ( { name = \"x\"; domains = [ \"x.example\" ]; } );\n"
 	"egress = { addresses = ( { address = \"192.0.2.9\"; helo = \"m.example.org\"; transport = "
-	"\"slow\"; } ); };\n"
+	"\"slow\"; } ); domains = [ \"d.example\" ]; who_am_i = \"me.example@[::1]:53\";\n"
+	"catalogue = \"%s/catalogue\"; listed_looks = 1; listed_of = 2; clean_looks = 1; "
+	"check_after = 0; };\n"
+	"blocklists = ( { name = \"known\"; }, { name = \"own\"; title = \"T\"; zone = "
+	"\"<key>.bl.example\"; subjects = [ \"ipv4\" ];\n"
+	"enabled = false; codes = ( { code = \"127.0.0.2\"; kind = \"policy\"; severity = 5; "
+	"text = \"t\"; delist = \"d\"; removal = \"r\"; } );\n"
+	"errors = ( { code = \"127.0.0.9\"; text = \"t\"; } ); test_listed = [ \"127.0.0.3\" ]; "
+	"test_clean = [ \"127.0.0.4\" ];\n"
+	"home = \"h\"; delist = \"d\"; removal = \"r\"; note = \"n\"; key_file = "
+	"\"%s/listkey\"; interval = \"20m\"; interval_min = \"6m\"; clients = true; } );\n"
+	"dns = { servers = [ \"127.0.0.1:53\" ]; resolv_conf = \"/r\"; timeout = \"2s\"; "
+	"attempts = 3; in_flight_max = 9; queue_max = 99; cache_max = 999; };\n"
 	"token = { key_file = \"%s/key\"; header = \"X-T\"; }; postfix = { config_directory = "
 	"\"/etc/postfix\"; };\n"
 	"suspension = { action = \"450 4.7.1 later\"; }; state = { snapshot = \"5s\"; directory = "
@@ -91,7 +104,8 @@ static const char everything[] =
 	"max_bytes = \"3M\"; };\n"
 	"geoip = { x = 1; };\n";
 
-#define SECRET "0123456789abcdef"
+#define SECRET   "0123456789abcdef"
+#define LIST_KEY "q1w2e3r4t5z6u7i8o9p0"
 
 static struct config *everything_load(void)
 {
@@ -100,7 +114,12 @@ static struct config *everything_load(void)
 	file_write("aliases", "robert bob\n");
 	file_write("list", "alice\n");
 	file_write("key", SECRET "\n");
+	file_write("listkey", LIST_KEY "\n");
+	file_write("catalogue",
+		"lists = ( { name = \"known\"; zone = \"known.example\"; interval = "
+		"\"1h\"; } );\n");
 	ck_assert_int_eq(chmod("key", 0600), 0);
+	ck_assert_int_eq(chmod("listkey", 0600), 0);
 	snprintf(text, sizeof(text), "%s", in_directory(everything));
 	return again(text);
 }
@@ -149,6 +168,11 @@ START_TEST(effective_round_trip)
 	ck_assert_uint_eq(back->classes[0].limit_set, config->classes[0].limit_set);
 	ck_assert(back->geoip && !back->web && back->classes[0].ladder);
 	ck_assert_uint_eq(back->token.key_file.n, strlen(SECRET));
+	/* What a row leaves to the catalogue is still the catalogue's. */
+	ck_assert_int_eq(
+		config_blocklist_of(back, SPAN("known"))->interval_us, INT64_C(3600000000));
+	ck_assert_str_eq(
+		config_blocklist_of(back, SPAN("own"))->zone_asked, LIST_KEY ".bl.example");
 	free(first);
 	free(second);
 	config_unref(config);
@@ -164,6 +188,8 @@ START_TEST(effective_shows)
 	const char *text = dump(config, CONFIG_DUMP_EFFECTIVE);
 
 	ck_assert_ptr_null(strstr(text, SECRET));
+	ck_assert_ptr_null(strstr(text, LIST_KEY));
+	ck_assert_ptr_nonnull(strstr(text, "zone = \"<key>.bl.example\";"));
 	ck_assert_ptr_nonnull(strstr(text, "rate = \"1536k/1d\";"));
 	ck_assert_ptr_nonnull(strstr(text, "suspension = {\t# dump.conf:"));
 	ck_assert_ptr_nonnull(strstr(text, "local_domains = [ \"example.org\", "));
@@ -175,7 +201,14 @@ START_TEST(effective_shows)
 	}
 	config_unref(config);
 	config = config_of("");
-	ck_assert_ptr_nonnull(strstr(dump(config, CONFIG_DUMP_EFFECTIVE), "# user is not set\n"));
+	text = dump(config, CONFIG_DUMP_EFFECTIVE);
+	ck_assert_ptr_nonnull(strstr(text, "# user is not set\n"));
+	ck_assert_ptr_nonnull(strstr(text, "# blocklists is not set\n"));
+	config_unref(config);
+	/* None is not the same as the default selection. */
+	config = config_of("blocklists = ( );");
+	text = dump(config, CONFIG_DUMP_EFFECTIVE);
+	ck_assert_ptr_nonnull(strstr(text, "\nblocklists = ( );\n"));
 	config_unref(config);
 	directory_remove();
 }
@@ -263,6 +296,10 @@ static const struct {
 	{"state = { directory = \"/x\"; };", "state.directory "},
 	{"control = { mode = \"0600\"; group = \"x\"; };", "control.mode control.group "},
 	{"record = { file = \"/x\"; };", "record.file "},
+	{"blocklists = ( { name = \"zen\"; } ); egress = { domains = [ \"x.example\" ]; }; dns = { "
+	 "attempts "
+	 "= 1; };",
+		""},
 	{"listen = ( { address = \"unix:/run/p.sock\"; mode = \"0600\"; } );", "listen "},
 	{"listen = ( { address = \"unix:/run/p.sock\"; }, { address = \"unix:/run/q.sock\"; } );",
 		"listen "},

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policyd/blocklist.h"
 #include "policyd/config.h"
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
@@ -391,6 +392,8 @@ START_TEST(sample_uncommented)
 	write_beside("aliases", "bob.smith bob@example.org\n", 0644);
 	write_beside("applications", "@apps2.example.org\n", 0644);
 	write_beside("token.key", "0123456789abcdef0123456789abcdef\n", 0600);
+	write_beside("authbl.key", "abcdefghijklmnopqrstuvwxyz\n", 0600);
+	write_beside("blocklists.conf", blocklist_catalogue, 0644);
 	FILE *from = fopen(sample_path(path, sizeof(path)), "r");
 	snprintf(path, sizeof(path), "%s/p.conf", directory);
 	FILE *to = fopen(path, "w");
@@ -403,7 +406,12 @@ START_TEST(sample_uncommented)
 	ck_assert_uint_eq(config->classes_n, 4);
 	ck_assert_uint_eq(config->overrides_n, 2);
 	ck_assert_uint_eq(config->listen_n, 2);
-	ck_assert_str_eq(config->egress.addresses[0].address, "192.0.2.10");
+	ck_assert_str_eq(config->egress.addresses[0].address, "auto");
+	ck_assert_str_eq(config->egress.addresses[1].address, "192.0.2.10");
+	ck_assert_uint_eq(config->classes[0].egress_at, 1);
+	ck_assert_uint_eq(config->blocklists_n, 6);
+	ck_assert_uint_eq(config->dns.servers.n, 2);
+	ck_assert_ptr_nonnull(config->egress.catalogue);
 	ck_assert_uint_eq(config->account_aliases.n, 1);
 	ck_assert_uint_eq(config->token.key_file.n, 32);
 	ck_assert_str_eq(config->record.file, "/var/lib/policyd/record.jsonl");

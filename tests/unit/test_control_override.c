@@ -410,6 +410,65 @@ START_TEST(test_reset_too_long)
 }
 END_TEST
 
+/* What is told of our addresses stands, and is found, as the log has it. */
+static const struct {
+	const char *typed, *shown;
+	size_t n;
+} egress_accounts[] = {
+	{"blocklist:zen", "blocklist:zen", 1},
+	{"blocklist:zen.spamhaus.org", "blocklist:zen", 1},
+	{"blocklist:none.such", NULL, 0},
+	{"egress:192.0.2.10", "egress:192.0.2.10", 1},
+	{"domain:mail.example.org", "domain:mail.example.org", 1},
+	{"@mail.example.org", "domain:mail.example.org", 1},
+	{"domain:example.net", "@example.net", 1},
+};
+
+static void on_stored(void *ctx, int result, int64_t id, const char *error)
+{
+	unsigned *done = ctx;
+	(void)id;
+	(void)error;
+	ck_assert_int_eq(result, 0);
+	++*done;
+}
+
+START_TEST(test_audit_egress)
+{
+	static const struct {
+		enum event_kind kind;
+		const char *account;
+	} events[] = {
+		{EVENT_LIST_STATE, "blocklist:zen"},
+		{EVENT_LISTING, "egress:192.0.2.10"},
+		{EVENT_LISTING, "domain:mail.example.org"},
+		{EVENT_OVERRIDE_UNSET, "domain:example.net"},
+	};
+	unsigned done = 0;
+	char request[128];
+	for (int i = 0; i < ROWS(events); i++) {
+		const struct policy_event event = {.kind = events[i].kind,
+			.at = {.us = T0},
+			.account = span_of(events[i].account),
+			.limit = SPAN("zen"),
+			.reason = SPAN("OK -> DEAD"),
+			.author = SPAN("policyd")};
+		ck_assert_int_eq(store_event(world.store, &event, on_stored, &done), 0);
+	}
+	while (done < ROWS(events))
+		event_base_loop(world.base, EVLOOP_ONCE);
+	ck_assert_int_gt(
+		snprintf(request, sizeof(request), "{'verb':'audit','args':{'account':'%s'}}",
+			egress_accounts[_i].typed),
+		0);
+	json_t *data = ask_data(&world, request);
+	ck_assert_uint_eq(json_array_size(data), egress_accounts[_i].n);
+	if (egress_accounts[_i].n)
+		ck_assert_str_eq(text_at(data, "0.account"), egress_accounts[_i].shown);
+	json_decref(data);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("control_override");
@@ -430,6 +489,7 @@ int main(void)
 	tcase_add_test(tests, test_reset_refused);
 	tcase_add_test(tests, test_suspend_names);
 	tcase_add_test(tests, test_reset_too_long);
+	tcase_add_loop_test(tests, test_audit_egress, 0, ROWS(egress_accounts));
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);

@@ -51,7 +51,7 @@ static int ask_as(uid_t uid, const char *line)
 	if (child == 0) {
 		json_t *answer;
 		if (setgid(uid) != 0 || setuid(uid) != 0 ||
-			control_ask(world.path, line, &answer, NULL) != 0)
+			control_ask(world.path, line, NULL, &answer, NULL) != 0)
 			_exit(255);
 		_exit((int)json_integer_value(json_object_get(answer, "exit")));
 	}
@@ -218,11 +218,11 @@ START_TEST(test_client_errors)
 	struct errbuf err;
 	json_t *answer;
 	char path[200];
-	ck_assert_int_eq(control_ask("/nonexistent/socket", "x\n", &answer, &err), -ENOENT);
+	ck_assert_int_eq(control_ask("/nonexistent/socket", "x\n", NULL, &answer, &err), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/socket"));
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	ck_assert_int_eq(control_ask(path, "x\n", &answer, &err), -ENAMETOOLONG);
+	ck_assert_int_eq(control_ask(path, "x\n", NULL, &answer, &err), -ENAMETOOLONG);
 }
 END_TEST
 

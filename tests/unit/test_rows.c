@@ -154,7 +154,7 @@ END_TEST
 
 static const char *const types[] = {"STRING", "BOOL", "COUNT", "DURATION", "SIZE", "RATE",
 	"PERMISSIONS", "NETS", "STRINGS", "LATER", "ACTION", "LINES", "SECRET", "CHOICE_unit",
-	"CHOICE_key", "CHOICE_mode", "CHOICE_commit"};
+	"CHOICE_key", "CHOICE_mode", "CHOICE_commit", "CHOICE_listing"};
 
 static bool is_group(const struct setting_row *row)
 {
@@ -234,9 +234,9 @@ START_TEST(presets)
 	for (size_t i = 0; i < setting_sections_n; i++) {
 		const struct setting_section *section = &setting_sections[i];
 		const char *name = section->name;
-		/* listen stands in config_of(). */
+		/* listen stands in config_of(), lists within lists are of test_blocklist. */
 		if (print_presets(inner, sizeof(inner), section) == 0 ||
-			strcmp(name, "listen") == 0)
+			strcmp(name, "listen") == 0 || strncmp(name, "blocklists", 10) == 0)
 			continue;
 		bool is_limit = strcmp(name, "limits") == 0;
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%s%s%s\n", name,
@@ -275,6 +275,7 @@ static const struct choice_row units[] = {CHOICES_UNIT(CHOICE)};
 static const struct choice_row keys[] = {CHOICES_KEY(CHOICE)};
 static const struct choice_row modes[] = {CHOICES_MODE(CHOICE)};
 static const struct choice_row commits[] = {CHOICES_COMMIT(CHOICE)};
+static const struct choice_row listings[] = {CHOICES_LISTING(CHOICE)};
 #undef CHOICE
 
 static const struct {
@@ -285,6 +286,7 @@ static const struct {
 	{keys, ROWS(keys)},
 	{modes, ROWS(modes)},
 	{commits, ROWS(commits)},
+	{listings, ROWS(listings)},
 };
 
 START_TEST(choices)

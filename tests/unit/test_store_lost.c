@@ -145,7 +145,7 @@ START_TEST(test_damage_met_at_work)
 	/* Behind the connection's back, which has the pages in memory until another one writes. */
 	for (off_t page = 1; page < 12; page++)
 		overwrite(state, page * 4096, 4096);
-	meddle(state, "PRAGMA user_version = 2");
+	meddle(state, "PRAGMA user_version = 3");
 	answer = suspend(s, "login:b");
 	ck_assert_int_eq(answer.result, -EBADMSG);
 	ck_assert_ptr_nonnull(strstr(answer.error, "damaged"));

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/* What the settings of egress and dns demand of each other. Blocklists are blocklist.c's business. */
+#include <string.h>
+
+#include "check.h"
+#include "rule_list.h"
+
+static void check_differs(struct diag *diag, const struct config_egress *egress, size_t i)
+{
+	const struct config_egress_address *address = &egress->addresses[i];
+	char place[PLACE_SIZE];
+	struct ip a, b;
+
+	if (!address->address || ip_parse(span_of(address->address), &a) != 0)
+		return;
+	for (size_t j = 0; j < i; j++) {
+		const struct config_egress_address *other = &egress->addresses[j];
+
+		if (!other->address || ip_parse(span_of(other->address), &b) != 0 ||
+			memcmp(&a, &b, sizeof(a)) != 0)
+			continue;
+		diag_error(diag, address->place,
+			"egress.addresses.address \"%s\" is taken already at %s: remove one of "
+			"them",
+			address->address, diag_place(other->place, place));
+		return;
+	}
+}
+
+const struct config_egress_address *config_egress_auto(const struct config *config)
+{
+	for (size_t i = 0; i < config->egress.addresses_n; i++) {
+		const struct config_egress_address *address = &config->egress.addresses[i];
+
+		if (address->address && rule_is_auto(span_of(address->address)))
+			return address;
+	}
+	return NULL;
+}
+
+static void check_auto(struct diag *diag, const struct config_egress *egress)
+{
+	const struct config_egress_address *first = NULL;
+	char place[PLACE_SIZE];
+
+	for (size_t i = 0; i < egress->addresses_n; i++) {
+		const struct config_egress_address *address = &egress->addresses[i];
+
+		if (!address->address || !rule_is_auto(span_of(address->address)))
+			continue;
+		if (first)
+			diag_error(diag, address->place,
+				"egress.addresses.address \"auto\" stands already at %s: remove "
+				"one "
+				"of them",
+				diag_place(first->place, place));
+		else
+			first = address;
+	}
+}
+
+static void check_looks(struct diag *diag, const struct config_egress *egress)
+{
+	if (egress->listed_looks > egress->listed_of)
+		diag_error(diag, egress->place,
+			"egress.listed_looks %u of egress.listed_of %u answers cannot be: write "
+			"%u or less",
+			egress->listed_looks, egress->listed_of, egress->listed_of);
+}
+
+/* As many as dns_options has room for; resolv.conf(5) takes three. */
+#define SERVERS_MAX 8
+
+static void check_dns(struct diag *diag, const struct config_dns *dns)
+{
+	if (dns->servers.n > SERVERS_MAX)
+		diag_error(diag, dns->place,
+			"dns.servers: at most %d are taken, these are %zu: remove some",
+			SERVERS_MAX, dns->servers.n);
+	for (size_t i = 0; i < dns->servers.n; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(dns->servers.text[i], dns->servers.text[j]) != 0)
+				continue;
+			diag_warning(diag, dns->place,
+				"dns.servers \"%.100s\" stands there twice: remove one of them",
+				dns->servers.text[i]);
+			break;
+		}
+	}
+}
+
+void check_world(struct diag *diag, const struct config *config)
+{
+	for (size_t i = 0; i < config->egress.addresses_n; i++)
+		check_differs(diag, &config->egress, i);
+	check_auto(diag, &config->egress);
+	check_looks(diag, &config->egress);
+	check_dns(diag, &config->dns);
+}
