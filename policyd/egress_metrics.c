@@ -29,6 +29,7 @@ static void egress_set(const struct egress *egress)
 	metric_set(METRIC_EGRESS_IN_FLIGHT, figures.in_flight);
 	metric_set(METRIC_EGRESS_DROPPED, figures.dropped);
 	metric_set(METRIC_EGRESS_CLIENTS, figures.clients);
+	metric_set(METRIC_EGRESS_CLIENTS_PUT_OFF, figures.clients_put_off);
 	metric_set(METRIC_EGRESS_CLIENTS_LISTED, figures.clients_listed);
 	metric_set(METRIC_EGRESS_BYTES, figures.bytes);
 }

@@ -193,7 +193,8 @@ struct egress_figures {
 	size_t listed[LISTING_COUNT]; /* verdicts at present by kind */
 	size_t unknown, lists_ok, lists_not_ok, in_flight;
 	uint64_t asked, answered, failed;
-	uint64_t dropped; /* events and notes that nobody took in time */
+	uint64_t dropped;         /* events and notes that nobody took in time */
+	uint64_t clients_put_off; /* clients that were not looked up, because too many waited */
 	size_t clients, clients_listed;
 	uint64_t bytes; /* memory */
 };

@@ -64,7 +64,7 @@ static struct standing *orders_of(const struct accounts *a, const struct account
 /* What may go, or change, is counted anew afterwards (standing_put). */
 static struct standing *standing_uncount(struct accounts *a, const struct account *account)
 {
-	struct standing *standing = orders_of(a, account);
+	struct standing *standing = a->standing[account->standing - 1];
 	a->suspended -= standing->is_counted;
 	standing->is_counted = false;
 	return standing;

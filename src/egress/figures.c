@@ -114,6 +114,7 @@ void egress_figures(const struct egress *e, struct egress_figures *ret)
 		.answered = e->answered,
 		.failed = e->failed,
 		.dropped = e->dropped,
+		.clients_put_off = e->clients_put_off,
 		.bytes = sizeof(*e) + EGRESS_ADDRESSES_MAX * sizeof(*e->found),
 	};
 	count_subjects(e, ret);

@@ -338,8 +338,9 @@ static const char *const walk_configs[] = {
 	"interval = \"1m\"; interval_min = \"30s\"; codes = ( { code = \"127.0.0.2\"; } ); }, { "
 	"name = "
 	"\"d\"; zone = \"d.test\"; subjects = [ \"domain\", \"ipv6\" ]; } );\n",
-	"local_domains = [ \"example.org\" ];\nblocklists = ( { name = \"d\"; zone = \"d.test\"; "
-	"subjects = [ \"domain\" ]; }, { name = \"a\"; zone = \"else.test\"; } );\n",
+	("egress = { domains = [ \"example.net\" ]; };\nlocal_domains = [ \"example.org\" ];\n"
+	 "blocklists = ( { name = \"d\"; zone = \"d.test\"; subjects = [ \"domain\" ]; }, "
+	 "{ name = \"a\"; zone = \"else.test\"; } );\n"),
 };
 static const char *const walk_zones[] = {"a.test", "b.test", "d.test", "else.test"};
 static const char *const walk_names[] = {NAME, "11.2.0.192.a.test", "10.2.0.192.b.test",

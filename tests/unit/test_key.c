@@ -337,8 +337,7 @@ START_TEST(configuration_and_prompt_agree)
 		"addr:192.0.2.9", "addr:192.0.2.9/32", "addr:2001:DB8::9",
 		"addr:2001:db8:0:0:7::/64", "cert:AA:BB:0c", "sender:Bob+x@example.org",
 		"sender:bob@xn--bcher-kva.example", "login:addr:x",
-		"b\xc3\xbc@b\xc3\xbc"
-		"cher.example"};
+		"b\xc3\xbc@b\xc3\xbc\143her.example"};
 	for (size_t i = 0; i < ROWS(written); i++) {
 		char text[1024];
 		struct account_name name;
