@@ -165,14 +165,6 @@ static void bound_add(const struct chooser *chooser, const struct postfix_client
 		note_private(chooser->own, &address);
 }
 
-/* Each interface has one, and no mail leaves from it. */
-static bool is_link_local(const struct ip *ip)
-{
-	bool is_v4 = ip_is_v4(ip);
-	return is_v4 ? ip->byte[12] == 169 && ip->byte[13] == 254
-		     : ip->byte[0] == 0xfe && (ip->byte[1] & 0xc0) == 0x80;
-}
-
 static void interfaces_add(
 	const struct chooser *chooser, const struct postfix_client *client, int family)
 {
@@ -180,7 +172,7 @@ static void interfaces_add(
 		const struct interface *interface = &chooser->input->interface[i];
 		char origin[64];
 		if (family_of(&interface->ip) != family || ip_is_loopback(&interface->ip) ||
-			is_link_local(&interface->ip))
+			ip_is_link_local(&interface->ip))
 			continue;
 		if (snprintf(origin, sizeof(origin), "interface %s", interface->name) < 0)
 			continue;

@@ -28,12 +28,23 @@ MUST_CHECK int ip_parse(struct span text, struct ip *ret);
 bool ip_is_v4(const struct ip *ip);
 /* 127/8 and ::1. */
 bool ip_is_loopback(const struct ip *ip);
+/* fe80::/10, 169.254/16. */
+bool ip_is_link_local(const struct ip *ip);
+bool ip_equal(const struct ip *a, const struct ip *b);
 /*
  * False for what the world never sees: IANA's special-purpose registries (RFC 6890) and multicast, but not
  * the networks for documentation, which examples use. Of IPv6 only 2000::/3 is public (RFC 4291 2.4).
  */
 bool ip_is_public(const struct ip *ip);
 const char *ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE]);
+
+/*
+ * As DNS asks about an address (RFC 1035 3.5, RFC 3596 2.5, RFC 5782): what stands in front of a zone. "10.2.0.192",
+ * or the nibbles of an IPv6 address; ip_nibbles() gives those of IPv4 as ::ffff:a.b.c.d too.
+ */
+#define IP_REVERSED_SIZE 64
+void ip_reversed(const struct ip *ip, char buf[IP_REVERSED_SIZE]);
+void ip_nibbles(const struct ip *ip, char buf[IP_REVERSED_SIZE]);
 
 /*
  * One host as accounts and limits count it: an IPv4 address, and of IPv6 the /64, all of which a host

@@ -50,6 +50,7 @@ struct dns_server {
 	uint16_t port;
 	uint32_t scope; /* of a link-local address: the interface's index, else 0 */
 };
+bool dns_server_equal(const struct dns_server *a, const struct dns_server *b);
 #define DNS_SERVER_TEXT_SIZE (IP_TEXT_SIZE + 24)
 /* "127.0.0.1:53", "[::1]:53". */
 const char *dns_server_format(const struct dns_server *server, char buf[DNS_SERVER_TEXT_SIZE]);

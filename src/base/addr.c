@@ -36,6 +36,43 @@ bool ip_is_loopback(const struct ip *ip)
 	return memcmp(ip, &v6_loopback, sizeof(*ip)) == 0;
 }
 
+bool ip_is_link_local(const struct ip *ip)
+{
+	const uint8_t *b = ip->byte;
+	return ip_is_v4(ip) ? b[12] == 169 && b[13] == 254 : b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
+}
+
+bool ip_equal(const struct ip *a, const struct ip *b)
+{
+	return memcmp(a->byte, b->byte, sizeof(a->byte)) == 0;
+}
+
+void ip_nibbles(const struct ip *ip, char buf[IP_REVERSED_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	char *at = buf;
+	for (size_t i = sizeof(ip->byte); i-- > 0;) {
+		*at++ = digits[ip->byte[i] & 0xf];
+		*at++ = '.';
+		*at++ = digits[ip->byte[i] >> 4];
+		*at++ = '.';
+	}
+	at[-1] = '\0';
+}
+
+void ip_reversed(const struct ip *ip, char buf[IP_REVERSED_SIZE])
+{
+	const uint8_t *b = ip->byte;
+	struct ip turned = *ip;
+	if (!ip_is_v4(ip)) {
+		ip_nibbles(ip, buf);
+		return;
+	}
+	for (size_t i = 0; i < 4; i++)
+		turned.byte[12 + i] = b[15 - i];
+	(void)ip_format(&turned, buf);
+}
+
 bool ip_is_public(const struct ip *ip)
 {
 	static const struct {

@@ -11,37 +11,19 @@
 
 #define ADDRESSES (1u << BLOCKLIST_IPV4 | 1u << BLOCKLIST_IPV6)
 
-static char *octets_reversed(const struct ip *ip)
-{
-	const uint8_t *byte = ip->byte + 12;
-	char text[sizeof("255.255.255.255")];
-	int n = snprintf(text, sizeof(text), "%u.%u.%u.%u", byte[3], byte[2], byte[1], byte[0]);
-
-	return n < 0 ? NULL : xstrdup(text);
-}
-
-static char *nibbles_reversed(const struct ip *ip)
-{
-	static const char digits[] = "0123456789abcdef";
-	char text[4 * sizeof(ip->byte)], *at = text;
-
-	for (size_t i = sizeof(ip->byte); i-- > 0;) {
-		*at++ = digits[ip->byte[i] & 0xf];
-		*at++ = '.';
-		*at++ = digits[ip->byte[i] >> 4];
-		*at++ = '.';
-	}
-	return xstrndup(text, sizeof(text) - 1);
-}
-
 /* An IPv4 address in IPv6 form is asked as nibbles: the points of lists that have no IPv4 are such. */
 static char *address_label(struct span text, const struct ip *ip, unsigned subjects)
 {
 	bool is_v6 = memchr(text.p, ':', text.n) != NULL;
+	char label[IP_REVERSED_SIZE];
 
 	if (!(subjects & 1u << (is_v6 ? BLOCKLIST_IPV6 : BLOCKLIST_IPV4)))
 		return NULL;
-	return is_v6 ? nibbles_reversed(ip) : octets_reversed(ip);
+	if (is_v6)
+		ip_nibbles(ip, label);
+	else
+		ip_reversed(ip, label);
+	return xstrdup(label);
 }
 
 /* The zone, and the dot before it, at the end of text; 0: it does not end so. */

@@ -138,12 +138,8 @@ json_t *egress_view_client(const struct client_hint *hint, struct now now)
 
 json_t *egress_view_test(const struct check_test *test)
 {
-	struct span label = span_of(test->label), zone = span_of(test->list->zone);
-	/* A test point may be a whole name in the zone. */
-	bool is_whole = span_ends(label, zone);
 	json_t *row = json_object();
-	put(row, "asked",
-		is_whole ? text_json(label) : json_sprintf("%s.%s", test->label, test->list->zone));
+	put(row, "asked", json_sprintf("%s.%s", test->label, test->list->zone));
 	put(row, "expected", json_string(test->must_be_listed ? "listed" : "not listed"));
 	put(row, "answer", text_or_null(test->is_done ? test->answer : "no answer"));
 	put(row, "right", json_boolean(test->is_done && test->is_right));

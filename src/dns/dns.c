@@ -65,18 +65,12 @@ void dns_free(struct dns *dns)
 	free(dns);
 }
 
-static bool server_equal(const struct dns_server *a, const struct dns_server *b)
-{
-	return memcmp(&a->ip, &b->ip, sizeof(a->ip)) == 0 && a->port == b->port &&
-	       a->scope == b->scope;
-}
-
 static bool servers_equal(const struct dns_options *a, const struct dns_options *b)
 {
 	if (a->server_n != b->server_n)
 		return false;
 	for (size_t i = 0; i < a->server_n; i++) {
-		if (!server_equal(&a->server[i], &b->server[i]))
+		if (!dns_server_equal(&a->server[i], &b->server[i]))
 			return false;
 	}
 	return true;

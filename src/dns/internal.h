@@ -54,11 +54,6 @@ bool name_is_within(const struct name *name, struct span zone);
 /* Where the name at that place of a packet ends; 0: it is none. Pointers go backwards only. */
 size_t name_end(struct span packet, size_t at);
 
-/* ---- server.c ---- */
-
-/* fe80::/10: of these alone the interface matters. */
-bool ip_is_link_local(const struct ip *ip);
-
 /* ---- packet.c ---- */
 
 struct asked {

@@ -60,7 +60,7 @@ static void nameserver_read(
 	}
 	if (ret->server_n == NAMESERVERS_MAX || ip_parse(address, &server.ip) < 0)
 		return;
-	if (ip_is_link_local(&server.ip))
+	if (!ip_is_v4(&server.ip) && ip_is_link_local(&server.ip))
 		server.scope = scope_read(scope, scope_of);
 	ret->server[ret->server_n++] = server;
 }

@@ -6,9 +6,9 @@
 
 #include "internal.h"
 
-bool ip_is_link_local(const struct ip *ip)
+bool dns_server_equal(const struct dns_server *a, const struct dns_server *b)
 {
-	return ip->byte[0] == 0xfe && (ip->byte[1] & 0xc0) == 0x80;
+	return ip_equal(&a->ip, &b->ip) && a->port == b->port && a->scope == b->scope;
 }
 
 const char *dns_server_format(const struct dns_server *server, char buf[DNS_SERVER_TEXT_SIZE])
@@ -68,7 +68,8 @@ int dns_server_parse(struct span text, struct dns_server *ret)
 			return -EINVAL;
 		address.n = (size_t)percent;
 	}
-	if (ip_parse(address, &server.ip) < 0 || (scope && !ip_is_link_local(&server.ip)))
+	if (ip_parse(address, &server.ip) < 0 ||
+		(scope && (ip_is_v4(&server.ip) || !ip_is_link_local(&server.ip))))
 		return -EINVAL;
 	server.port = (uint16_t)port;
 	server.scope = (uint32_t)scope;

@@ -126,7 +126,7 @@ mono_t clients_due(const struct egress *e)
 
 bool client_ask(struct egress *e, struct egress_effect *ret)
 {
-	char reversed[REVERSED_SIZE];
+	char reversed[IP_REVERSED_SIZE];
 	struct client *client;
 	if (!is_past(e->client_at, e->now.mono))
 		return false;

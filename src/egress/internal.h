@@ -74,10 +74,6 @@ struct subjects_moves {
 void subjects_update(struct egress *e, bool are_lists_new);
 /* A host's or domain's name in its canonical form; false: it is none that a list could know. */
 bool egress_domain(struct span text, char buf[254]);
-/* "10.2.0.192", or the nibbles of an IPv6 address; what stands in front of a zone. */
-#define REVERSED_SIZE 64
-void ip_reversed(const struct ip *ip, char buf[REVERSED_SIZE]);
-bool ip_equal(const struct ip *a, const struct ip *b);
 
 /* ---- classify.c ---- */
 

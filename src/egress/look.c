@@ -122,7 +122,7 @@ bool egress_name(struct egress *e, const char *label, const struct blocklist *li
 bool egress_name_of(
 	struct egress *e, const struct egress_subject *subject, const struct blocklist *list)
 {
-	char reversed[REVERSED_SIZE];
+	char reversed[IP_REVERSED_SIZE];
 	if (subject->kind == BLOCKLIST_DOMAIN)
 		return egress_name(e, subject->text, list);
 	ip_reversed(&subject->ip, reversed);
@@ -199,11 +199,6 @@ static bool is_answered(const struct look_item *item)
 	       item->kind != SIGHT_UNASKED;
 }
 
-static bool is_other_server(const struct dns_server *a, const struct dns_server *b)
-{
-	return memcmp(&a->ip, &b->ip, sizeof(a->ip)) != 0 || a->port != b->port;
-}
-
 /* Kinds of subjects whose test point that must be listed is not. */
 static unsigned kinds_unproven(const struct look *look)
 {
@@ -225,7 +220,7 @@ static void look_settle(struct look *look)
 	const struct look_item *first = &look->item[0];
 	for (size_t i = 1; is_answered(first) && i < look->n; i++) {
 		struct look_item *item = &look->item[i];
-		if (is_answered(item) && is_other_server(&first->server, &item->server))
+		if (is_answered(item) && !dns_server_equal(&first->server, &item->server))
 			item->kind = SIGHT_ELSEWHERE;
 	}
 	unsigned unproven = kinds_unproven(look);

@@ -46,7 +46,7 @@ bool ptr_ask(struct egress *e, struct egress_effect *ret)
 	while (!is_asked(&e->own[at]) || !is_past(e->own[at].ptr_due, e->now.mono))
 		at++;
 	struct own_address *own = &e->own[at];
-	char reversed[REVERSED_SIZE];
+	char reversed[IP_REVERSED_SIZE];
 	struct flight *flight = flight_new(e, FLIGHT_PTR, ret);
 	flight->ip = own->address.ip;
 	own->is_asking = true;

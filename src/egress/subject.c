@@ -11,34 +11,6 @@
 
 /* ---- addresses ---- */
 
-bool ip_equal(const struct ip *a, const struct ip *b)
-{
-	return memcmp(a->byte, b->byte, sizeof(a->byte)) == 0;
-}
-
-void ip_reversed(const struct ip *ip, char buf[REVERSED_SIZE])
-{
-	static const char digits[] = "0123456789abcdef";
-	char *at = buf;
-	if (ip_is_v4(ip)) {
-		for (size_t i = 16; i > 12; i--) {
-			char number[NUMBER_TEXT_SIZE];
-			struct span text = span_of_u64(ip->byte[i - 1], number);
-			memcpy(at, text.p, text.n);
-			at += text.n;
-			*at++ = '.';
-		}
-	} else {
-		for (size_t i = 16; i > 0; i--) {
-			*at++ = digits[ip->byte[i - 1] & 0xf];
-			*at++ = '.';
-			*at++ = digits[ip->byte[i - 1] >> 4];
-			*at++ = '.';
-		}
-	}
-	at[-1] = '\0';
-}
-
 static void ptr_names_free(struct own_address *own)
 {
 	for (size_t i = 0; i < own->ptr_n; i++)

@@ -174,7 +174,7 @@ static void server_watch(struct dns_client *client, size_t i, const struct dns_f
 	struct dns_server server;
 	char text[DNS_SERVER_TEXT_SIZE];
 	bool is_down = !dns_server_is_up(client->dns, i, &server);
-	if (!dns_conf_server_equal(&server, &known->server))
+	if (!dns_server_equal(&server, &known->server))
 		*known = (struct known_server){.server = server};
 	if (is_down == known->is_down)
 		return;

@@ -32,7 +32,6 @@ struct dns_conf {
 MUST_CHECK int dns_conf_set(struct dns_conf *conf, const struct config *config, struct errbuf *err);
 /* Reads resolv.conf when it is another one than before. True: options are other ones now. */
 bool dns_conf_look(struct dns_conf *conf);
-bool dns_conf_server_equal(const struct dns_server *a, const struct dns_server *b);
 void dns_conf_deinit(struct dns_conf *conf);
 
 #endif
