@@ -16,6 +16,7 @@
 
 #include "effects.h"
 #include "egress_watch.h"
+#include "geoip_watch.h"
 #include "health.h"
 #include "logger.h"
 #include "notify.h"
@@ -43,6 +44,7 @@ struct app {
 	struct state *state;
 	struct reload *reload;
 	struct egress_watch *egress;
+	struct geoip_watch *geoip;
 	struct state_loaded loaded;
 	struct effects effects;
 	struct notify notify;
@@ -103,6 +105,7 @@ static void on_configured(void *ctx, struct config *config)
 	engine_configure(app->engine, config);
 	store_configure(app->store, &store);
 	egress_watch_configure(app->egress, config);
+	geoip_watch_configure(app->geoip, config);
 	control_reconfigure(app->control, config);
 	state_configure(app->state, config);
 	hooks_set(app);
@@ -121,9 +124,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	effects_carry_out(&app->effects, now);
 	/* What has come back since the last look: we may have been stopped, not the disk. */
 	store_collect(app->store);
+	suspensions_tick(app->effects.suspensions, now);
 	recorder_flush(app->recorder);
 	state_tick(app->state, now);
 	egress_watch_tick(app->egress, now);
+	geoip_watch_tick(app->geoip);
 	health_tick(&app->health, app->engine, app->store, now);
 }
 
@@ -179,17 +184,12 @@ static int state_begin(struct app *app, struct errbuf *err)
 	if (r != 0)
 		return r;
 	struct state_load_setup load = {
-		.config = app->config,
-		.store = app->store,
-		.seed = {app->seed[0], app->seed[1]},
-	};
+		.config = app->config, .store = app->store, .seed = {app->seed[0], app->seed[1]}};
 	state_load(&load, &app->loaded);
 	app->engine = app->loaded.engine;
-	struct state_use use = {
-		.engine = app->engine,
+	struct state_use use = {.engine = app->engine,
 		.store = app->store,
-		.directory = app->config->state.directory,
-	};
+		.directory = app->config->state.directory};
 	return state_new(app->base, &use, &app->loaded, &app->state, err);
 }
 
@@ -208,6 +208,11 @@ static int egress_begin(struct app *app, struct errbuf *err)
 		.seed = {app->seed[0], app->seed[1]},
 	};
 	return egress_watch_new(&setup, &app->egress, err);
+}
+
+static int geoip_begin(struct app *app, struct errbuf *err)
+{
+	return geoip_watch_new(app->base, app->config, &app->geoip, err);
 }
 
 static int control_begin(struct app *app, struct errbuf *err)
@@ -251,14 +256,12 @@ static int recorder_begin(struct app *app, struct errbuf *err)
 
 static int reload_begin(struct app *app, struct errbuf *err)
 {
-	struct reload_setup setup = {
-		.base = app->base,
+	struct reload_setup setup = {.base = app->base,
 		.config_path = app->setup->config_path,
 		.started_with = app->config,
 		.notify = &app->notify,
 		.apply = on_configured,
-		.ctx = app,
-	};
+		.ctx = app};
 	return reload_new(&setup, &app->reload, err);
 }
 
@@ -273,10 +276,8 @@ static void load_one(void *ctx, const struct policy_event *event)
 /* Suspensions and overrides; of the resets, those that the counters do not know of yet. */
 static int facts_load(struct app *app, struct errbuf *err)
 {
-	struct store_load_query query = {
-		.wall = clock_now().wall,
-		.resets_since = app->loaded.saved_at.us ? app->loaded.saved_at : WALL_NEVER,
-	};
+	struct store_load_query query = {.wall = clock_now().wall,
+		.acts_since = app->loaded.saved_at.us ? app->loaded.saved_at : WALL_NEVER};
 	return store_load(app->store, &query, load_one, app, err);
 }
 
@@ -287,7 +288,7 @@ static int facts_load(struct app *app, struct errbuf *err)
 static int build(struct app *app, struct errbuf *err)
 {
 	static int (*const parts[])(struct app * app, struct errbuf * err) = {
-		egress_begin, control_begin, recorder_begin, facts_load, reload_begin};
+		egress_begin, geoip_begin, control_begin, recorder_begin, facts_load, reload_begin};
 	const struct config *config = app->config;
 	app->base = event_base_new();
 	if (!app->base || getrandom(app->seed, sizeof(app->seed), 0) != sizeof(app->seed)) {
@@ -315,6 +316,8 @@ static int build(struct app *app, struct errbuf *err)
 		.server = app->server,
 		.recorder = app->recorder,
 		.egress = app->egress,
+		.geoip = app->geoip,
+		.suspensions = suspensions_new(app->engine, app->store),
 	};
 	if (r == 0)
 		hooks_set(app);
@@ -380,8 +383,10 @@ static void tear_down(struct app *app)
 	policy_server_free(app->server);
 	reload_free(app->reload);
 	egress_watch_free(app->egress);
+	geoip_watch_free(app->geoip);
 	state_free(app->state);
 	store_free(app->store);
+	suspensions_free(app->effects.suspensions);
 	recorder_close(app->recorder);
 	engine_free(app->engine);
 	pid_file_close(&app->pid_file);

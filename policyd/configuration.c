@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "geoip.h"
 #include "policyd/mem.h"
 #include "policyd/utf8.h"
 #include "postfix_facts.h"
@@ -83,10 +84,12 @@ int configuration_check(const json_t *args, json_t **ret_data, struct errbuf *er
 	int r = configuration_load(args, &config, report);
 	if (r == 0)
 		r = postfix_check(config, text_of(args, "postfix"), report);
-	if (r == 0)
+	if (r == 0) {
+		geoip_check(config, report);
 		*ret_data = messages_json(report);
-	else
+	} else {
 		code = refuse(args, report, ret_data, err);
+	}
 	config_unref(config);
 	config_report_free(report);
 	return code;

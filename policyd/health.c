@@ -12,6 +12,10 @@ static_assert(METRIC_ACCOUNTS_DOMAIN - METRIC_ACCOUNTS_LOGIN == ACCOUNT_DOMAIN -
 		      ACCOUNT_KINDS == ACCOUNT_DOMAIN + 1 && ACCOUNT_LOGIN == 0,
 	"metric.def and kind.def differ");
 
+static_assert(METRIC_STEP_SUSPEND - METRIC_STEP_NOTE == STEP_SUSPEND - STEP_NOTE &&
+		      METRIC_STEPS_SUSPEND - METRIC_STEPS_NOTE == STEP_SUSPEND - STEP_NOTE,
+	"metric.def and signals.h differ");
+
 /* With very many of them, counting takes its time. */
 #define OVERRIDES_EVERY_S 10
 
@@ -36,6 +40,22 @@ static void overrides_set(struct health *health, struct engine *engine, struct n
 	metric_set(METRIC_OVERRIDES, count);
 }
 
+static void signals_set(const struct signals_figures *figures)
+{
+	for (unsigned step = STEP_NOTE; step < STEP_COUNT; step++) {
+		unsigned i = step - STEP_NOTE;
+		metric_set((enum metric)(METRIC_STEP_NOTE + i), figures->at_step[step]);
+		metric_set((enum metric)(METRIC_STEPS_NOTE + i), figures->steps_up[step]);
+	}
+	metric_set(METRIC_LADDER_BRAKED, figures->braked);
+	metric_set(METRIC_LADDER_IS_BRAKING, figures->is_braking);
+	metric_set(METRIC_CAMPAIGNS, figures->campaigns);
+	metric_set(METRIC_BASELINES, figures->baselines);
+	metric_set(METRIC_BASELINE_BYTES, figures->baseline_bytes);
+	metric_set(METRIC_SCORED, figures->scored);
+	metric_set(METRIC_SIGNALS_BYTES, figures->bytes);
+}
+
 static void gauges_set(
 	struct health *health, struct engine *engine, const struct store *store, struct now now)
 {
@@ -47,6 +67,8 @@ static void gauges_set(
 	metric_set(METRIC_ACCOUNTS_EVICTED, figures.accounts.evicted);
 	metric_set(METRIC_SUSPENDED, figures.accounts.suspended);
 	metric_set(METRIC_MESSAGES_OPEN, figures.messages);
+	signals_set(&figures.signals);
+	health->is_braking = figures.signals.is_braking;
 	metric_set(METRIC_EMERGENCY, now.mono.us < engine_emergency_until(engine).us);
 	metric_set(METRIC_STORE_FAILING, store_is_failing(store, NULL));
 	overrides_set(health, engine, now);
@@ -117,10 +139,25 @@ static void tell_record(struct health *health)
 				"full or too slow"));
 }
 
+/* A page: what may be wrong is policyd's own view of the world, or very many are compromised. */
+static void tell_brake(struct health *health)
+{
+	if (health->is_braking && !health->brake_was_told)
+		log_event(LEVEL_ERROR, "ladder brake",
+			F_STR("effect", "beyond ladder.max_auto accounts are slowed, not held or "
+					"suspended"),
+			F_STR("remedy", "policyctl top --by score shows them; look whether the "
+					"GeoIP databases are right; suspend by hand"));
+	if (!health->is_braking && health->brake_was_told)
+		log_event(LEVEL_NOTICE, "ladder brake", F_STR("effect", "off again"));
+	health->brake_was_told = health->is_braking;
+}
+
 void health_tick(struct health *health, struct engine *engine, struct store *store, struct now now)
 {
 	gauges_set(health, engine, store, now);
 	lag_set(health, now.mono);
 	health_store(health, store, now.mono);
 	tell_record(health);
+	tell_brake(health);
 }

@@ -11,9 +11,10 @@
 /* What was told; zero is the first state. */
 struct health {
 	bool store_was_failing, record_was_told;
-	uint64_t store_progress; /* jobs that came back, as of store_since */
-	mono_t store_since;      /* when the disk last answered, or had nothing to do */
-	mono_t overrides_due;    /* when they are counted again */
+	bool is_braking, brake_was_told; /* ladder.max_auto */
+	uint64_t store_progress;         /* jobs that came back, as of store_since */
+	mono_t store_since;              /* when the disk last answered, or had nothing to do */
+	mono_t overrides_due;            /* when they are counted again */
 	mono_t ticked, lag_since;
 	uint64_t lag, lag_before; /* us, of the minute from lag_since on and of the one before */
 };

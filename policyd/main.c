@@ -12,6 +12,7 @@
 
 #include "app.h"
 #include "candidate.h"
+#include "geoip.h"
 #include "policyd/log.h"
 #include "policyd/mem.h"
 #include "privilege.h"
@@ -49,6 +50,15 @@ static int config_test(const char *path, struct config **ret)
 	config_unref(*ret);
 	*ret = NULL;
 	return EX_CONFIG;
+}
+
+/* A running policyd tells by itself. */
+static void databases_test(const struct config *config)
+{
+	struct config_report *report = config_report_new();
+	geoip_check(config, report);
+	report_print(report);
+	config_report_free(report);
 }
 
 /* ---- the background ---- */
@@ -176,6 +186,7 @@ int main(int argc, char **argv)
 	char *config_path = path_absolute(path);
 	int code = config_test(config_path, &config);
 	if (code == EX_OK && is_test) {
+		databases_test(config);
 		config_unref(config);
 	} else if (code == EX_OK) {
 		int *ends = is_foreground ? NULL : background();

@@ -56,7 +56,7 @@ static int answer_tell(const struct client *client, const char *columns, json_t 
 	const char *error = json_string_value(json_object_get(answer, "error"));
 	if (client->is_json) {
 		json_object_del(answer, "exit");
-		json_dumpf(answer, client->render.out, JSON_COMPACT);
+		json_dumpf(answer, client->render.out, JSON_COMPACT | JSON_REAL_PRECISION(12));
 		fprintf(client->render.out, "\n");
 	} else if (is_ok) {
 		render_data(&client->render, columns, json_object_get(answer, "data"));

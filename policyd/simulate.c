@@ -15,12 +15,19 @@
 #include <unistd.h>
 
 #include "configuration.h"
-#include "policyd/render.h"
+#include "geoip.h"
 #include "policyd/replay.h"
+#include "simulate_view.h"
 
 static const char *text_of(const json_t *args, const char *name)
 {
 	return json_string_value(json_object_get(args, name));
+}
+
+static bool is_log(const json_t *args)
+{
+	const char *format = text_of(args, "format");
+	return format && strcmp(format, "postfix-log") == 0;
 }
 
 /* Every error of the configuration goes to standard error; err only says that there were some. */
@@ -37,112 +44,55 @@ static int config_get(const json_t *args, struct config **ret, struct errbuf *er
 	return r == 0 ? EX_OK : EX_CONFIG;
 }
 
+/* ---- where clients stand ---- */
+
+static void look(void *ctx, const struct ip *client, struct geo *ret)
+{
+	geoip_look(ctx, client, ret);
+}
+
+/* NULL: none, which is said and no more: a replay goes on with what is left. */
+static struct geoip *geo_open(const struct config *config)
+{
+	struct errbuf err = {.text = ""};
+	struct geoip *geoip = geoip_open(config, &err);
+	if (err.text[0])
+		fprintf(stderr, "%s\n", err.text);
+	return geoip;
+}
+
 /* ---- progress ---- */
+
+#define BAR_WIDTH 30
+
+struct progress {
+	double began;
+	const char *name; /* of the configuration, where there are two; else "" */
+};
+
+static double seconds_of(clockid_t clock)
+{
+	struct timespec t = {0};
+	(void)clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 static void show_progress(void *ctx, uint64_t lines, uint64_t done, uint64_t total)
 {
-	(void)ctx;
-	if (total)
-		fprintf(stderr, "\r%3" PRIu64 " %%  %" PRIu64 " lines", done * 100 / total, lines);
-	else
-		fprintf(stderr, "\r%" PRIu64 " lines", lines);
-}
-
-/* ---- the summary ---- */
-
-static void print_actions(FILE *out, const struct replay_summary *s)
-{
-	fprintf(out, "\nanswers\n");
-	for (int i = 0; i < ACTION_COUNT; i++) {
-		if (s->by_action[i])
-			fprintf(out, "  %-16s %10" PRIu64 "  %5.1f %%\n", action_rows[i].word,
-				s->by_action[i],
-				100.0 * (double)s->by_action[i] / (double)s->requests);
+	static const char full[] = "##############################";
+	const struct progress *progress = ctx;
+	if (total == 0 || done == 0 || done > total) {
+		fprintf(stderr, "\r%s%" PRIu64 " lines", progress->name, lines);
+		return;
 	}
+	double passed = seconds_of(CLOCK_MONOTONIC) - progress->began;
+	double left = passed * (double)(total - done) / (double)done;
+	fprintf(stderr, "\r%s[%-*.*s] %3" PRIu64 " %%  %" PRIu64 " lines  %.0f s left \033[K",
+		progress->name, BAR_WIDTH, (int)(done * BAR_WIDTH / total), full,
+		done * 100 / total, lines, left);
 }
 
-static void print_rules(FILE *out, const struct replay_summary *s)
-{
-	if (s->rules)
-		fprintf(out, "\nrules that would have acted\n  %-24s %-8s %10s %10s\n", "rule",
-			"mode", "requests", "accounts");
-	for (size_t i = 0; i < s->rules; i++)
-		fprintf(out, "  %-24s %-8s %10" PRIu64 " %10" PRIu64 "\n", s->rule[i].name,
-			s->rule[i].observed ? "observe" : "enforce", s->rule[i].requests,
-			s->rule[i].accounts);
-}
-
-static void print_worst(FILE *out, const struct replay_summary *s)
-{
-	if (s->worst_n)
-		fprintf(out,
-			"\naccounts that were hit most (of %" PRIu64 ")\n  %-40s %8s %8s %8s\n",
-			s->accounts, "account", "refused", "held", "observed");
-	for (size_t i = 0; i < s->worst_n; i++) {
-		const struct replay_account *a = &s->worst[i];
-		char *name = render_escape(span_of(a->name), NULL);
-		fprintf(out, "  %-40s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n", name, a->refused,
-			a->held, a->observed);
-		free(name);
-	}
-}
-
-/* The same for machines. */
-static json_t *summary_json(const struct replay_summary *s)
-{
-	json_t *answers = json_object(), *rules = json_array(), *worst = json_array();
-	for (int i = 0; i < ACTION_COUNT; i++) {
-		if (s->by_action[i])
-			json_object_set_new(answers, action_rows[i].word,
-				json_integer((json_int_t)s->by_action[i]));
-	}
-	for (size_t i = 0; i < s->rules; i++)
-		json_array_append_new(
-			rules, json_pack("{s:s, s:b, s:I, s:I}", "rule", s->rule[i].name,
-				       "observed", (int)s->rule[i].observed, "requests",
-				       (json_int_t)s->rule[i].requests, "accounts",
-				       (json_int_t)s->rule[i].accounts));
-	for (size_t i = 0; i < s->worst_n; i++) {
-		char *name = render_escape(span_of(s->worst[i].name), NULL);
-		json_array_append_new(worst, json_pack("{s:s, s:I, s:I, s:I}", "account", name,
-						     "refused", (json_int_t)s->worst[i].refused,
-						     "held", (json_int_t)s->worst[i].held,
-						     "observed", (json_int_t)s->worst[i].observed));
-		free(name);
-	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "requests", (json_int_t)s->requests,
-		"outbound", (json_int_t)s->outbound, "events", (json_int_t)s->events, "bad_lines",
-		(json_int_t)s->bad_lines, "answers", answers, "rules", rules, "accounts", worst);
-}
-
-static void print_summary(FILE *out, const struct replay_summary *s, double seconds)
-{
-	char first[WALL_TEXT_SIZE], last[WALL_TEXT_SIZE];
-	fprintf(out, "%" PRIu64 " requests (%" PRIu64 " outbound), %" PRIu64 " events", s->requests,
-		s->outbound, s->events);
-	if (s->lines)
-		fprintf(out, ", %s to %s", wall_format(s->first, first),
-			wall_format(s->last, last));
-	fprintf(out, "\n%.0f requests a second\n",
-		seconds > 0 ? (double)s->requests / seconds : 0.0);
-	if (s->bad_lines)
-		fprintf(out,
-			"%" PRIu64 " lines are no requests and were passed over; the first: %s\n",
-			s->bad_lines, s->first_bad);
-	if (s->requests)
-		print_actions(out, s);
-	print_rules(out, s);
-	print_worst(out, s);
-}
-
-/* ---- the run ---- */
-
-static double seconds_now(void)
-{
-	struct timespec t = {0};
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
+/* ---- files ---- */
 
 /* Opening the decisions empties them: that must not be the stream that is to be read. */
 static bool is_same_file(const char *a, const char *b)
@@ -182,52 +132,152 @@ static int decisions_close(FILE *file, const char *path, struct errbuf *err)
 	return EX_IOERR;
 }
 
-static int replay(
-	const struct replay_setup *setup, FILE *out, json_t **ret_data, struct errbuf *err)
+static bool ends_in(const char *path, const char *suffix)
 {
-	struct replay_summary summary;
-	double began = seconds_now();
-	int r = replay_run(setup, &summary, err);
-	if (setup->progress)
-		(void)fputs("\r\033[K", stderr);
-	if (r != 0)
-		return r == -EINVAL || r == -E2BIG || r == -EIO ? EX_DATAERR : EX_NOINPUT;
-	if (ret_data)
-		*ret_data = summary_json(&summary);
-	else
-		print_summary(out, &summary, seconds_now() - began);
-	if (summary.requests == 0 && summary.bad_lines) {
-		err_set(err, "%s: holds no request", setup->input);
-		return EX_DATAERR;
+	return span_ends(span_of(path), span_of(suffix));
+}
+
+static int report_write(const char *path, const struct replay_report *report, struct errbuf *err)
+{
+	FILE *file = fopen(path, "we");
+	if (!file) {
+		err_set(err, "%s: %s", path, strerror(errno));
+		return EX_CANTCREAT;
 	}
-	return EX_OK;
+	if (ends_in(path, ".html"))
+		replay_report_html(file, report);
+	else
+		view_text(file, &(struct view){report->summary, 0, report->accounts_max});
+	return decisions_close(file, path, err);
+}
+
+/* ---- the run ---- */
+
+struct run {
+	const json_t *args;
+	struct replay_summary summary;
+	double seconds; /* of the processor */
+	const char *config;
+	const char *name; /* before the progress */
+};
+
+static int run_code(int r)
+{
+	if (r == 0)
+		return EX_OK;
+	return r == -EINVAL || r == -E2BIG || r == -EIO ? EX_DATAERR : EX_NOINPUT;
+}
+
+/* One configuration over the input. decisions may be NULL. */
+static int run_one(struct run *run, FILE *decisions, struct errbuf *err)
+{
+	struct config *config = NULL;
+	struct progress progress = {seconds_of(CLOCK_MONOTONIC), run->name};
+	int code = config_get(run->args, &config, err);
+	if (code != EX_OK)
+		return code;
+	struct geoip *geoip = geo_open(config);
+	struct replay_setup setup = {
+		.config = config,
+		.format = is_log(run->args) ? REPLAY_POSTFIX_LOG : REPLAY_JSONL,
+		.wall = {.us = (int64_t)time(NULL) * SECOND_US},
+		.input = text_of(run->args, "input"),
+		.events = text_of(run->args, "events"),
+		.decisions = decisions,
+		.geo = geoip ? look : NULL,
+		.geo_ctx = geoip,
+		.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+		.progress_ctx = &progress,
+	};
+	double began = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	code = run_code(replay_run(&setup, &run->summary, err));
+	run->seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - began;
+	run->config = configuration_path(run->args);
+	if (setup.progress)
+		(void)fputs("\r\033[K", stderr);
+	geoip_close(geoip);
+	config_unref(config);
+	if (code == EX_OK && run->summary.requests == 0 && run->summary.bad_lines) {
+		err_set(err, "%s: holds no request; the first line that is none: %s", setup.input,
+			run->summary.first_bad);
+		code = EX_DATAERR;
+	}
+	return code;
+}
+
+static int run_simulate(const json_t *args, json_t **ret_data, struct errbuf *err)
+{
+	struct run run = {.args = args, .name = ""};
+	const char *path = text_of(args, "decisions"), *report = text_of(args, "report");
+	FILE *decisions;
+	int code = decisions_open(path, text_of(args, "input"), &decisions, err);
+	if (code != EX_OK)
+		return code;
+	code = run_one(&run, decisions, err);
+	FILE *out = decisions == stdout ? stderr : stdout;
+	int closed = decisions_close(decisions, path, err);
+	code = code == EX_OK ? closed : code;
+	if (code == EX_OK && report)
+		code = report_write(report,
+			&(struct replay_report){
+				&run.summary, run.config, text_of(args, "input"), REPORT_ACCOUNTS},
+			err);
+	if (code == EX_OK && ret_data)
+		*ret_data = view_json(&run.summary);
+	else if (code == EX_OK)
+		view_text(out, &(struct view){&run.summary, run.seconds, VIEW_ACCOUNTS});
+	replay_summary_free(&run.summary);
+	return code;
+}
+
+/* Another configuration over the same input, and where the two differ. */
+static int run_compare(const json_t *args, json_t **ret_data, struct errbuf *err)
+{
+	json_t *other = json_copy((json_t *)(uintptr_t)args);
+	json_object_set_new(other, "c", json_string(text_of(args, "compare")));
+	struct run a = {.args = args, .name = "A "}, b = {.args = other, .name = "B "};
+	int code = run_one(&a, NULL, err);
+	if (code == EX_OK)
+		code = run_one(&b, NULL, err);
+	struct view_compare compare = {&a.summary, &b.summary, a.config, b.config};
+	if (code == EX_OK && ret_data) {
+		*ret_data = view_compare_json(&compare);
+	} else if (code == EX_OK) {
+		printf("%" PRIu64 " requests\n", a.summary.requests);
+		view_compare_text(stdout, &compare);
+	}
+	replay_summary_free(&a.summary);
+	replay_summary_free(&b.summary);
+	json_decref(other);
+	return code;
+}
+
+/* What cannot go together. */
+static int check_args(const json_t *args, struct errbuf *err)
+{
+	const char *format = text_of(args, "format"), *report = text_of(args, "report");
+	const char *input = text_of(args, "input");
+	bool is_comparing = text_of(args, "compare") != NULL;
+	if (format && !is_log(args) && strcmp(format, "jsonl") != 0)
+		err_set(err, "unknown format \"%.40s\": jsonl or postfix-log", format);
+	else if (report && !ends_in(report, ".html") && !ends_in(report, ".txt"))
+		err_set(err, "--report %s: its name says what it is to be, .html or .txt", report);
+	else if (report && is_same_file(report, input))
+		err_set(err, "--report %s: is the input itself", report);
+	else if (is_comparing && strcmp(input, "-") == 0)
+		err_set(err, "--compare reads the input twice: give a file instead of -");
+	else if (is_comparing && (report || text_of(args, "decisions")))
+		err_set(err, "--compare goes with neither --report nor --decisions");
+	else
+		return EX_OK;
+	return EX_USAGE;
 }
 
 int simulate_run(const json_t *args, json_t **ret_data, struct errbuf *err)
 {
-	const char *format = text_of(args, "format"), *path = text_of(args, "decisions");
-	struct config *config = NULL;
-	FILE *decisions;
-	if (format && strcmp(format, "jsonl") != 0) {
-		err_set(err, "unknown format \"%.40s\"; this policyctl reads jsonl", format);
-		return EX_USAGE;
-	}
-	int code = config_get(args, &config, err);
+	int code = check_args(args, err);
 	if (code != EX_OK)
 		return code;
-	code = decisions_open(path, text_of(args, "input"), &decisions, err);
-	if (code == EX_OK) {
-		struct replay_setup setup = {
-			.config = config,
-			.input = text_of(args, "input"),
-			.events = text_of(args, "events"),
-			.decisions = decisions,
-			.progress = isatty(STDERR_FILENO) ? show_progress : NULL,
-		};
-		code = replay(&setup, decisions == stdout ? stderr : stdout, ret_data, err);
-		int closed = decisions_close(decisions, path, err);
-		code = code == EX_OK ? closed : code;
-	}
-	config_unref(config);
-	return code;
+	return text_of(args, "compare") ? run_compare(args, ret_data, err)
+					: run_simulate(args, ret_data, err);
 }

@@ -22,7 +22,7 @@
 #include "policyd/table.h"
 
 /* A part of an account belongs to one module and is reached through its slot. */
-enum account_part { PART_RINGS, PART_COUNT };
+enum account_part { PART_RINGS, PART_BASELINE, PART_SCORE, PART_COUNT };
 
 struct account;
 struct account_part_row {
@@ -80,7 +80,7 @@ struct accounts;
 struct accounts_setup {
 	struct siphash_key hash_key;
 	uint32_t max; /* of logins; the other kinds have their share of it (kind.def) */
-	const struct account_part_row *part[PART_COUNT];
+	const struct account_part_row *part[PART_COUNT]; /* NULL: nobody hangs anything there */
 };
 
 struct accounts *accounts_new(const struct accounts_setup *setup);
@@ -158,7 +158,7 @@ bool account_save(
 	const struct accounts *a, const struct account *account, struct bytes *out, mono_t mono);
 /* Makes the entry again, unless it is there already. False: the record makes no sense. */
 struct account_load {
-	void *ctx[PART_COUNT]; /* for the parts' load() */
+	void *ctx[PART_COUNT]; /* for the parts' load(); NULL: that part is passed over */
 	int64_t shift_us;
 	mono_t mono;
 };

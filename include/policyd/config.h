@@ -87,31 +87,38 @@ struct config_secret {
 };
 
 /* The C type of a setting's field. LATER settings have a flag: it was there. */
-#define FIELD_STRING(name)             char *name; /* NULL when not given */
-#define FIELD_BOOL(name)               bool name;
-#define FIELD_COUNT(name)              uint32_t name;
-#define FIELD_DURATION(name)           int64_t name##_us;
-#define FIELD_SIZE(name)               uint64_t name;
-#define FIELD_RATE(name)               struct rate name;
-#define FIELD_PERMISSIONS(name)        uint32_t name;
-#define FIELD_ACTION(name)             struct config_action name;
-#define FIELD_LINES(name)              struct config_lines name;
-#define FIELD_SECRET(name)             struct config_secret name;
-#define FIELD_CHOICE_unit(name)        enum unit name;
-#define FIELD_CHOICE_key(name)         enum key name;
-#define FIELD_CHOICE_mode(name)        enum mode name;
-#define FIELD_CHOICE_commit(name)      enum commit name;
-#define FIELD_CHOICE_listing(name)     enum listing_kind name;
-#define FIELD_NETS(name)               struct config_nets name;
-#define FIELD_STRINGS(name)            struct config_strings name;
-#define FIELD_SECTION_suspension(name) struct config_suspension name;
-#define FIELD_SECTION_state(name)      struct config_state name;
-#define FIELD_SECTION_control(name)    struct config_control name;
-#define FIELD_SECTION_record(name)     struct config_record name;
-#define FIELD_SECTION_egress(name)     struct config_egress name;
-#define FIELD_SECTION_dns(name)        struct config_dns name;
-#define FIELD_SECTION_token(name)      struct config_token name;
-#define FIELD_SECTION_postfix(name)    struct config_postfix name;
+#define FIELD_STRING(name)               char *name; /* NULL when not given */
+#define FIELD_BOOL(name)                 bool name;
+#define FIELD_COUNT(name)                uint32_t name;
+#define FIELD_DURATION(name)             int64_t name##_us;
+#define FIELD_SIZE(name)                 uint64_t name;
+#define FIELD_RATE(name)                 struct rate name;
+#define FIELD_PERMISSIONS(name)          uint32_t name;
+#define FIELD_ACTION(name)               struct config_action name;
+#define FIELD_LINES(name)                struct config_lines name;
+#define FIELD_SECRET(name)               struct config_secret name;
+#define FIELD_CHOICE_unit(name)          enum unit name;
+#define FIELD_CHOICE_key(name)           enum key name;
+#define FIELD_CHOICE_mode(name)          enum mode name;
+#define FIELD_CHOICE_commit(name)        enum commit name;
+#define FIELD_CHOICE_listing(name)       enum listing_kind name;
+#define FIELD_NETS(name)                 struct config_nets name;
+#define FIELD_STRINGS(name)              struct config_strings name;
+#define FIELD_SECTION_suspension(name)   struct config_suspension name;
+#define FIELD_SECTION_state(name)        struct config_state name;
+#define FIELD_SECTION_control(name)      struct config_control name;
+#define FIELD_SECTION_record(name)       struct config_record name;
+#define FIELD_SECTION_egress(name)       struct config_egress name;
+#define FIELD_SECTION_dns(name)          struct config_dns name;
+#define FIELD_SECTION_token(name)        struct config_token name;
+#define FIELD_SECTION_postfix(name)      struct config_postfix name;
+#define FIELD_SECTION_signals(name)      struct config_signals name;
+#define FIELD_SECTION_ladder(name)       struct config_ladder name;
+#define FIELD_SECTION_geoip(name)        struct config_geoip name;
+#define FIELD_SECTION_class_ladder(name) struct config_class_ladder name;
+#define FIELD_LIST_signal(name)                                                                    \
+	struct config_signal *name;                                                                \
+	size_t name##_n;
 #define FIELD_LIST_listen(name)                                                                    \
 	struct config_listen *name;                                                                \
 	size_t name##_n;
@@ -156,6 +163,10 @@ struct config_state      { struct config_place place; SETTINGS_STATE(FIELD) };
 struct config_control    { struct config_place place; SETTINGS_CONTROL(FIELD) };
 struct config_record     { struct config_place place; SETTINGS_RECORD(FIELD) };
 struct config_match      { struct config_place place; SETTINGS_MATCH(FIELD) };
+struct config_class_ladder {
+	struct config_place place;
+	SETTINGS_CLASS_LADDER(FIELD)
+};
 struct config_class {
 	struct config_place place;
 	SETTINGS_CLASS(FIELD)
@@ -184,6 +195,14 @@ struct config_blocklist {
 };
 struct config_dead_list  { struct config_place place; SETTINGS_DEAD_LIST(FIELD) };
 struct config_catalogue  { struct config_place place; SETTINGS_CATALOGUE(FIELD) };
+struct config_signal {
+	struct config_place place;
+	SETTINGS_SIGNAL(FIELD)
+	unsigned signal_at; /* row of signal.def */
+};
+struct config_signals    { struct config_place place; SETTINGS_SIGNALS(FIELD) };
+struct config_ladder     { struct config_place place; SETTINGS_LADDER(FIELD) };
+struct config_geoip      { struct config_place place; SETTINGS_GEOIP(FIELD) };
 struct config_token      { struct config_place place; SETTINGS_TOKEN(FIELD) };
 struct config_postfix    { struct config_place place; SETTINGS_POSTFIX(FIELD) };
 struct config {
@@ -231,6 +250,8 @@ const struct config_override *config_override_of(
 	const struct config *config, struct span key, unsigned limit, wall_t wall);
 /* The organisation that receives for a canonical domain: a provider's name, or the domain itself. */
 struct span config_provider_of(const struct config *config, struct span domain);
+/* True when nobody but a spammer writes to that address (signals.trap_recipients). */
+bool config_is_trap(const struct config *config, struct span recipient);
 /* The element of egress.addresses that stands for what is found ("auto"), or NULL. */
 const struct config_egress_address *config_egress_auto(const struct config *config);
 /* The number of the limit with that name, or -1. */

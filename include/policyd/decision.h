@@ -24,6 +24,8 @@ struct decision {
 	bool observed;        /* an observe rule: this is what would have been answered */
 	uint64_t used, limit; /* of the rule, in its unit; both 0 where there is none */
 	wall_t room_at;       /* when room returns, or a suspension ends; 0: nobody can tell */
+	double score;         /* of the account, and the step of signals.h it stands at */
+	unsigned char step;
 	char rule[RULE_SIZE];
 	/* From here on texts, of which only what is before their ends is copied. */
 	char text[VERDICT_TEXT_MAX + 1];

@@ -26,6 +26,7 @@
 #include "policyd/event.h"
 #include "policyd/limits.h"
 #include "policyd/request.h"
+#include "policyd/signals.h"
 #include "policyd/verdict.h"
 
 struct engine;
@@ -80,6 +81,12 @@ void engine_drain(struct engine *e, struct now now);
 /* Applies a durable change that has been committed (or loaded). */
 void engine_apply(struct engine *e, const struct policy_event *event, struct now now);
 
+/*
+ * What came from outside and speaks for a compromised account: n of what the signal's row counts. key:
+ * canonical; the account is made when it was never seen, others than accounts are passed over.
+ */
+void engine_feed(struct engine *e, struct span key, enum signal signal, double n, struct now now);
+
 /* ---- state that outlives the process ---- */
 
 /*
@@ -88,7 +95,8 @@ void engine_apply(struct engine *e, const struct policy_event *event, struct now
  * may change meanwhile. save: begin with zero.
  */
 struct engine_save {
-	bool is_begun, is_at_messages;
+	bool is_begun, is_at_entries, is_at_messages;
+	unsigned part; /* of what the signals know */
 	uint32_t cursor;
 	uint64_t configured; /* it began under */
 	uint64_t accounts;
@@ -128,12 +136,15 @@ struct effect {
 		EFFECT_DECISION, /* not a plain pass: log it, store it */
 		EFFECT_REPLY,    /* a verdict for a connection that waited */
 		EFFECT_NOTE,     /* something the operator should know */
+		EFFECT_EVENT, /* what the ladder did, in force already: log it, store it behind */
 	} kind;
-	const struct decision *decision; /* DECISION */
-	bool keep;                       /* DECISION; false: one of many, log it only */
-	engine_conn conn;                /* REPLY */
-	const struct verdict *verdict;   /* REPLY */
-	const char *note;                /* NOTE: one sentence */
+	const struct decision *decision;  /* DECISION */
+	bool keep;                        /* DECISION; false: one of many, log it only */
+	engine_conn conn;                 /* REPLY */
+	const struct verdict *verdict;    /* REPLY */
+	const char *note;                 /* NOTE: one sentence */
+	const struct policy_event *event; /* EVENT: a SUSPEND or a LADDER */
+	double score;                     /* EVENT */
 };
 /*
  * Takes the next effect; false when there is none. Its pointers are valid until the next call into
@@ -167,12 +178,16 @@ struct engine_account_view {
 	size_t limits;
 	struct engine_limit_view
 		limit[CONFIG_LIMITS_MAX + 1]; /* and the emergency's, while it is on */
-	/* What the next RCPT would get, by standing and limits. */
+	/* What the next RCPT would get, by standing, ladder and limits, if it showed nothing new. */
 	struct verdict next;
 };
 /* 0, or -EINVAL (no name of an account; err). Unknown accounts are shown as such. */
 MUST_CHECK int engine_account(struct engine *e, struct span typed, struct now now,
 	struct engine_account_view *ret, struct errbuf *err);
+
+/* What speaks against an account, and what is normal for it; as engine_account(). */
+MUST_CHECK int engine_signals(struct engine *e, struct span typed, struct now now,
+	struct signals_view *ret, struct errbuf *err);
 
 /* The last decisions in memory, newest first: each(ctx, decision) until it returns false. */
 void engine_decisions(
@@ -184,9 +199,12 @@ struct engine_top_row {
 	uint64_t used;  /* in the widest window that its class counts the unit in */
 	uint64_t limit; /* of the tightest enforced rule on it, 0 when there is none */
 	bool suspended;
+	double score;
+	enum step step; /* as it stands */
 };
 struct engine_top {
 	enum unit unit;
+	bool by_score;   /* instead of by what was used; those without a score are left out */
 	uint32_t cursor; /* begin with 0 */
 	size_t n, max;   /* max: at most 100 */
 	struct engine_top_row row[100];
@@ -203,11 +221,19 @@ struct span engine_account_key(struct engine *e, struct table_ref ref);
 void engine_overrides(struct engine *e,
 	bool (*each)(void *ctx, struct span key, const struct override *override), void *ctx);
 
+/* Bytes that are kept of each account of which anything is learnt, in no order; cursor: from 0 on. 0: none is left. */
+size_t engine_learnt(struct engine *e, uint32_t *cursor);
+
 struct engine_figures {
 	struct accounts_figures accounts;
 	size_t messages, tickets;
+	struct signals_figures signals;
 };
 void engine_figures(const struct engine *e, struct engine_figures *ret);
 const struct config *engine_config(const struct engine *e);
+/*
+ * True when it matters where the request's client stands: the daemon and a replay ask for it alike.
+ */
+bool engine_wants_place(const struct engine *e, const struct request *request);
 
 #endif

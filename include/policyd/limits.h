@@ -74,6 +74,7 @@ struct limits_plan {
 	struct ring_shape ring[RINGS_MAX];
 	struct plan_class *class;            /* as config->classes */
 	bool needs_size;                     /* a rule counts bytes in a window */
+	bool needs_new;                      /* a rule counts new recipients */
 	struct limit_rule emergency, exempt; /* ring RING_NONE: off */
 	struct config_limit own[2];          /* what those two are made of */
 	struct ring_layout *layouts;         /* made so far */

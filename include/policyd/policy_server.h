@@ -25,6 +25,11 @@ struct now clock_now(void);
 struct policy_server;
 
 struct policy_server_hooks {
+	/*
+	 * Where the client of a request stands, asked of those that have logged in, before the engine
+	 * is; *ret is zero. NULL: nobody knows.
+	 */
+	void (*locate)(void *ctx, const struct request *request, struct geo *ret);
 	/* For a record of what was asked and answered; all three may be NULL. */
 	void (*opened)(void *ctx, engine_conn conn, struct span listener, const struct ip *peer,
 		struct now now);

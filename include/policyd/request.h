@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "policyd/err.h"
+#include "policyd/geo.h"
 #include "policyd/span.h"
 
 #define REQUEST_BYTES_MAX      (64 * 1024)
@@ -42,6 +43,7 @@ struct request {
 	enum stage stage;
 	uint32_t recipients; /* recipient_count; 0 when it is no number; saturates */
 	uint64_t bytes;      /* size; 0 when it is no number; saturates */
+	struct geo geo;      /* of the client: whoever asks the engine fills it in */
 };
 
 enum request_result { REQUEST_DONE, REQUEST_MORE, REQUEST_BAD };

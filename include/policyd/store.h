@@ -61,14 +61,15 @@ size_t store_pending(const struct store *s);
 bool store_was_lost(const struct store *s, const char **ret_why);
 
 struct store_load_query {
-	wall_t wall;         /* now: what ended before is left out */
-	wall_t resets_since; /* resets from then on; WALL_NEVER: none */
+	wall_t wall; /* now: what ended before is left out */
+	/* What changed counters and scores from then on; WALL_NEVER: nothing. */
+	wall_t acts_since;
 };
 typedef void store_load_each(void *ctx, const struct policy_event *event);
 /*
- * Calls each(ctx, event) for every suspension and every override that has not ended (as
- * EVENT_SUSPEND and EVENT_OVERRIDE_SET with their original author, reason and time), then for the
- * resets, oldest first. Spans are valid during the call. Blocks: only at start, before any other
+ * Calls each(ctx, event) for the acts that a snapshot may not know of (resets, releases, signals),
+ * oldest first, then for every suspension and every override that has not ended (as EVENT_SUSPEND and
+ * EVENT_OVERRIDE_SET with their original author, reason and time). Spans are valid during the call. Blocks: only at start, before any other
  * call. 0 or negative.
  */
 MUST_CHECK int store_load(struct store *s, const struct store_load_query *query,

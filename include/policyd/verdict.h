@@ -38,13 +38,16 @@ MUST_CHECK int action_of(struct span word, enum action *ret);
 #define VERDICT_TEXT_MAX 400 /* bytes; Postfix passes any length on, people read this much */
 
 /*
- * What one request gets. Only action and rule are set for a plain pass. text has no action word: it
+ * What one request gets. Of a plain pass only the action and what the ladder says are set. text has no action word: it
  * begins with the enhanced code where the action has one.
  */
 struct verdict {
 	enum action action;
 	/* What the reply says in place of the action's word, 4NN or 5NN; 0: the word. */
 	uint16_t code;
+	/* Of the account, for the record; steps are those of signals.h. */
+	unsigned char step, would_step; /* as it stands, and if nothing was merely observed */
+	double score;
 	char rule[RULE_SIZE];           /* the reason in a word, "" for a plain pass */
 	char would[RULE_SIZE];          /* the first observe rule that would have refused, or "" */
 	char reference[REFERENCE_SIZE]; /* "" for a plain pass */

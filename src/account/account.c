@@ -282,6 +282,8 @@ void account_apply(struct accounts *a, const struct policy_event *event, struct 
 		break;
 	case EVENT_LISTING:
 	case EVENT_LIST_STATE:
+	case EVENT_SIGNAL:
+	case EVENT_LADDER:
 	case EVENT_COUNT:
 		break;
 	}
@@ -359,7 +361,7 @@ static const struct account_part_row *part_of(
 {
 	for (int i = 0; i < PART_COUNT; i++) {
 		*ret = (enum account_part)i;
-		if (type == RECORD_PART + a->part[i]->id)
+		if (a->part[i] && type == RECORD_PART + a->part[i]->id)
 			return a->part[i];
 	}
 	return NULL;
@@ -390,7 +392,7 @@ bool account_load(struct accounts *a, struct reader *in, const struct account_lo
 	while (reader_record(in, &type, &part)) {
 		enum account_part at;
 		const struct account_part_row *row = part_of(a, type, &at);
-		if (row)
+		if (row && load->ctx[at])
 			row->load(load->ctx[at], account, &part, load->shift_us);
 		if (part.is_bad)
 			return false;

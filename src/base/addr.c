@@ -8,16 +8,38 @@
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
+/* What nearly every address is, as inet_pton() takes it: three digits at most, no zero before others. */
+static bool v4_parse(struct span text, uint8_t byte[4])
+{
+	size_t at = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		size_t begin = at;
+		unsigned n = 0;
+		for (; at < text.n && at - begin < 3 && text.p[at] >= '0' && text.p[at] <= '9';
+			at++)
+			n = n * 10 + (unsigned)(text.p[at] - '0');
+		bool is_number = at > begin && n < 256 && (text.p[begin] != '0' || at - begin == 1);
+		bool is_ended = i < 3 ? at < text.n && text.p[at++] == '.' : at == text.n;
+		if (!is_number || !is_ended)
+			return false;
+		byte[i] = (uint8_t)n;
+	}
+	return true;
+}
+
 int ip_parse(struct span text, struct ip *ret)
 {
 	char buf[IP_TEXT_SIZE];
 	struct ip ip;
 	if (text.n == 0 || text.n >= sizeof(buf) || memchr(text.p, '\0', text.n))
 		return -EINVAL;
-	span_copy(text, buf, sizeof(buf));
-	if (inet_pton(AF_INET, buf, ip.byte + 12) == 1)
+	if (v4_parse(text, ip.byte + 12)) {
 		memcpy(ip.byte, v4_mapped, sizeof(v4_mapped));
-	else if (inet_pton(AF_INET6, buf, ip.byte) != 1)
+		*ret = ip;
+		return 0;
+	}
+	span_copy(text, buf, sizeof(buf));
+	if (inet_pton(AF_INET6, buf, ip.byte) != 1)
 		return -EINVAL;
 	*ret = ip;
 	return 0;

@@ -15,6 +15,8 @@ void check_config(struct diag *diag, const struct config *config);
 /* The parts of it. */
 void check_limits(struct diag *diag, const struct config *config);
 void check_classes(struct diag *diag, const struct config *config);
+/* signals, ladder, and those of classes. */
+void check_signals(struct diag *diag, const struct config *config);
 /* egress and dns. */
 void check_world(struct diag *diag, const struct config *config);
 

@@ -26,6 +26,35 @@ static void check_differs(struct diag *diag, const struct config *config, size_t
 	}
 }
 
+/* Records and replies say these of what is no limit's. */
+static const struct reserved {
+	const char *name, *whose;
+	bool is_refused; /* the others may have been a site's own before they were ours */
+} reserved[] = {
+	{"suspended", "a suspension", true},
+	{"token", "the token header", true},
+	{"slow", "the ladder's step", false},
+	{"hold", "the ladder's step", false},
+	{"emergency", "emergency_rate", false},
+};
+
+static void check_reserved(struct diag *diag, const struct config_limit *limit)
+{
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		if (strcmp(limit->name, reserved[i].name) != 0)
+			continue;
+		if (reserved[i].is_refused)
+			diag_error(diag, limit->place,
+				"limits.name \"%s\" is reserved for %s: give it another name",
+				limit->name, reserved[i].whose);
+		else
+			diag_warning(diag, limit->place,
+				"limits.name \"%s\" is what records call %s too: give it another "
+				"name, or nobody can tell which of the two it was",
+				limit->name, reserved[i].whose);
+	}
+}
+
 static void check_per_message(struct diag *diag, const struct config_limit *limit)
 {
 	char rate[RATE_TEXT_SIZE];
@@ -108,6 +137,7 @@ void check_limits(struct diag *diag, const struct config *config)
 		if (!limit->name)
 			continue;
 		check_differs(diag, config, i);
+		check_reserved(diag, limit);
 		check_rate(diag, limit);
 		check_key(diag, limit);
 		check_action(diag, config, limit);

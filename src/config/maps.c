@@ -28,6 +28,7 @@ static void maps_each(struct config_maps *maps, void (*each)(struct map *map))
 	each(&maps->nets);
 	each(&maps->overrides);
 	each(&maps->providers);
+	each(&maps->traps);
 }
 
 void maps_build(struct diag *diag, struct config *config, wall_t wall)
@@ -38,6 +39,7 @@ void maps_build(struct diag *diag, struct config *config, wall_t wall)
 	class_build(diag, config);
 	override_build(diag, config, wall);
 	provider_build(diag, config);
+	signal_build(config);
 	maps_each(config->maps, map_seal);
 }
 

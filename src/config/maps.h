@@ -22,6 +22,7 @@ struct config_maps {
 	struct map overrides;    /* an account's key or "domain:..." to its first override and 1 */
 	uint32_t *override_next; /* the next of the same key and 1, or 0 */
 	struct map providers;    /* a domain to where the name is stored */
+	struct map traps;        /* an address, or "@" and a domain; canonical */
 };
 
 /*
@@ -57,5 +58,6 @@ void account_build(struct diag *diag, struct config *config);
 void class_build(struct diag *diag, struct config *config);
 void override_build(struct diag *diag, struct config *config, wall_t wall);
 void provider_build(struct diag *diag, struct config *config);
+void signal_build(struct config *config);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "policyd/units.h"
 #include "rule_list.h"
+#include "rule_signal.h"
 #include "zone.h"
 
 /* Room in sockaddr_un, with its NUL. */
@@ -435,6 +436,13 @@ static const struct rule_row {
 	{"dead.zone", rule_zone},
 	{"dns.servers", rule_server},
 	{"dns.resolv_conf", rule_path},
+	{"signals.tune.name", rule_signal_name},
+	{"signals.home_countries", rule_country},
+	{"signals.trap_recipients", rule_trap},
+	{"classes.ladder.home_countries", rule_country},
+	{"ladder.slow_rate", rule_slow_rate},
+	{"ladder.max_auto", rule_max_auto},
+	{"geoip.databases", rule_path},
 	{"token.key_file", rule_path},
 	{"token.header", rule_header},
 	{"postfix.config_directory", rule_path},

@@ -93,6 +93,11 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define AT_SECTION_dns(owner, name)        SECTION(dns, owner, name)
 #define AT_SECTION_token(owner, name)      SECTION(token, owner, name)
 #define AT_SECTION_postfix(owner, name)    SECTION(postfix, owner, name)
+#define AT_SECTION_signals(owner, name)    SECTION(signals, owner, name)
+#define AT_SECTION_ladder(owner, name)     SECTION(ladder, owner, name)
+#define AT_SECTION_geoip(owner, name)      SECTION(geoip, owner, name)
+#define AT_SECTION_class_ladder(owner, name) SECTION(class_ladder, owner, name)
+#define AT_LIST_signal(owner, name)        LIST(signal, owner, name)
 #define AT_LIST_listen(owner, name)        LIST(listen, owner, name)
 #define AT_LIST_limit(owner, name)         LIST(limit, owner, name)
 #define AT_LIST_match(owner, name)         LIST(match, owner, name)
@@ -111,6 +116,7 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define IN_LISTEN(type, name, ...) AT_##type(struct config_listen, name),
 #define IN_LIMIT(type, name, ...) AT_##type(struct config_limit, name),
 #define IN_MATCH(type, name, ...) AT_##type(struct config_match, name),
+#define IN_CLASS_LADDER(type, name, ...) AT_##type(struct config_class_ladder, name),
 #define IN_CLASS(type, name, ...) AT_##type(struct config_class, name),
 #define IN_OVERRIDE(type, name, ...) AT_##type(struct config_override, name),
 #define IN_PROVIDER(type, name, ...) AT_##type(struct config_provider, name),
@@ -122,6 +128,10 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define IN_BLOCKLIST_ERROR(type, name, ...) AT_##type(struct config_blocklist_error, name),
 #define IN_DEAD_LIST(type, name, ...) AT_##type(struct config_dead_list, name),
 #define IN_CATALOGUE(type, name, ...) AT_##type(struct config_catalogue, name),
+#define IN_SIGNAL(type, name, ...) AT_##type(struct config_signal, name),
+#define IN_SIGNALS(type, name, ...) AT_##type(struct config_signals, name),
+#define IN_LADDER(type, name, ...) AT_##type(struct config_ladder, name),
+#define IN_GEOIP(type, name, ...) AT_##type(struct config_geoip, name),
 #define IN_TOKEN(type, name, ...) AT_##type(struct config_token, name),
 #define IN_POSTFIX(type, name, ...) AT_##type(struct config_postfix, name),
 #define IN_SUSPENSION(type, name, ...) AT_##type(struct config_suspension, name),
@@ -151,6 +161,7 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 SCHEMA(LISTEN, listen, "listen", struct config_listen, CONFIG_LIST_MAX);
 SCHEMA(LIMIT, limit, "limits", struct config_limit, CONFIG_LIMITS_MAX);
 SCHEMA(MATCH, match, "classes.match", struct config_match, CONFIG_LIST_MAX);
+SCHEMA(CLASS_LADDER, class_ladder, "classes.ladder", struct config_class_ladder, 1);
 SCHEMA(CLASS, class, "classes", struct config_class, CONFIG_LIST_MAX);
 SCHEMA(OVERRIDE, override, "overrides", struct config_override, CONFIG_LIST_MAX);
 SCHEMA(PROVIDER, provider, "providers", struct config_provider, CONFIG_LIST_MAX);
@@ -165,6 +176,10 @@ SCHEMA(BLOCKLIST_ERROR, blocklist_error, "blocklists.errors", struct config_bloc
 SCHEMA(BLOCKLIST, blocklist, "blocklists", struct config_blocklist, CONFIG_BLOCKLISTS_MAX);
 SCHEMA(DEAD_LIST, dead_list, "dead", struct config_dead_list, CONFIG_LIST_MAX);
 SCHEMA(CATALOGUE, catalogue, "", struct config_catalogue, 1);
+SCHEMA(SIGNAL, signal, "signals.tune", struct config_signal, CONFIG_LIST_MAX);
+SCHEMA(SIGNALS, signals, "signals", struct config_signals, 1);
+SCHEMA(LADDER, ladder, "ladder", struct config_ladder, 1);
+SCHEMA(GEOIP, geoip, "geoip", struct config_geoip, 1);
 SCHEMA(TOKEN, token, "token", struct config_token, 1);
 SCHEMA(POSTFIX, postfix, "postfix", struct config_postfix, 1);
 SCHEMA(SUSPENSION, suspension, "suspension", struct config_suspension, 1);
@@ -186,6 +201,7 @@ const struct setting_section setting_sections[] = {
 	PUBLIC(LIMIT, "limits"),
 	PUBLIC(CLASS, "classes"),
 	PUBLIC(MATCH, "classes.match"),
+	PUBLIC(CLASS_LADDER, "classes.ladder"),
 	PUBLIC(OVERRIDE, "overrides"),
 	PUBLIC(PROVIDER, "providers"),
 	PUBLIC(EGRESS, "egress"),
@@ -200,6 +216,10 @@ const struct setting_section setting_sections[] = {
 	PUBLIC(STATE, "state"),
 	PUBLIC(CONTROL, "control"),
 	PUBLIC(RECORD, "record"),
+	PUBLIC(SIGNALS, "signals"),
+	PUBLIC(SIGNAL, "signals.tune"),
+	PUBLIC(LADDER, "ladder"),
+	PUBLIC(GEOIP, "geoip"),
 };
 const size_t setting_sections_n = sizeof(setting_sections) / sizeof(setting_sections[0]);
 

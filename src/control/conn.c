@@ -40,7 +40,7 @@ static int evbuffer_append(const char *p, size_t n, void *ctx)
 static void json_write(struct control_conn *conn, const json_t *json)
 {
 	json_dump_callback(json, evbuffer_append, bufferevent_get_output(conn->bev),
-		JSON_COMPACT | JSON_ENCODE_ANY);
+		JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
 }
 
 static void tail_write(struct control_conn *conn)

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "desk.h"
+#include "score_view.h"
 #include "text.h"
 #include "view.h"
 
@@ -64,19 +65,67 @@ void handle_suspend(struct control_call *call)
 	desk_commit(call, work);
 }
 
+/* ---- release ---- */
+
+static int verdict_parse(struct span word, const char **ret, struct errbuf *err)
+{
+	static const char *const words[] = {"", VERDICT_FALSE_POSITIVE, VERDICT_CONFIRMED};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (span_equal(word, span_of(words[i]))) {
+			*ret = words[i];
+			return 0;
+		}
+	}
+	err_set(err, "--verdict needs " VERDICT_FALSE_POSITIVE " or " VERDICT_CONFIRMED);
+	return -EINVAL;
+}
+
+/* A suspension, a step of the ladder; a verdict is worth something by itself. */
+static bool may_release(struct control_call *call, const struct engine_account_view *view,
+	const struct signals_view *story, const char *verdict)
+{
+	bool is_worth_a_word = verdict[0] && view->is_known;
+	if (view->standing || score_is_flagged(story) || is_worth_a_word)
+		return true;
+	struct span shown = subject_shown(account_name_key(&view->name));
+	call_fail(call, EXIT_NEGATIVE, "%.*s is not suspended, and at no step of the ladder",
+		(int)shown.n, shown.p);
+	return false;
+}
+
+static json_t *release_answer(const struct desk_work *work, const struct standing *standing,
+	const struct signals_view *story, const char *verdict)
+{
+	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o}", "account",
+		view_account(work->event.account), "since",
+		standing ? text_time(standing->since) : json_null(), "until",
+		text_time(work->event.at), "step_was", step_name(story->step), "score_was",
+		score_json(story->score), "verdict",
+		verdict[0] ? json_string(verdict) : json_null());
+}
+
 void handle_release(struct control_call *call)
 {
 	struct engine_account_view view;
+	struct signals_view story = {0};
+	struct errbuf err;
+	const char *verdict = "";
+	struct now now = call_now(call);
 	if (sender_look(call, &view) != 0)
 		return;
-	if (!view.standing) {
-		struct span shown = subject_shown(account_name_key(&view.name));
-		call_fail(call, EXIT_NEGATIVE, "%.*s is not suspended", (int)shown.n, shown.p);
+	int r = verdict_parse(call_arg(call, "verdict"), &verdict, &err);
+	if (r == 0)
+		r = engine_signals(
+			call->setup->engine, account_name_key(&view.name), now, &story, &err);
+	if (r != 0) {
+		call_fail(call, EX_USAGE, "%s", err.text);
 		return;
 	}
-	struct now now = call_now(call);
+	if (!may_release(call, &view, &story, verdict))
+		return;
 	struct desk_work *work = desk_new(EVENT_RELEASE, &view.name, now);
-	work->answer = standing_answer(work, view.standing->since, now.wall);
+	desk_set_limit(work, verdict);
+	work->answer = release_answer(work, view.standing, &story, verdict);
 	desk_commit(call, work);
 }
 

@@ -10,6 +10,7 @@
 #include "egress_view.h"
 #include "policyd/mem.h"
 #include "policyd/metric.h"
+#include "score_view.h"
 #include "text.h"
 #include "view.h"
 
@@ -168,6 +169,7 @@ void handle_status(struct control_call *call)
 	json_object_set_new(data, "overrides", text_count(overrides.n));
 	state_put(data, setup, now);
 	json_object_set_new(data, "accounts", accounts_json(&figures.accounts));
+	json_object_set_new(data, "ladder", score_view_status(&figures.signals, config));
 	json_object_set_new(data, "now", now_json(&figures));
 	json_object_set_new(data, "since_start", figures_json(METRIC_KIND_counter));
 	json_object_set_new(data, "store", store_json(setup->store));
@@ -200,6 +202,32 @@ static void top_work_free(void *ctx)
 	free(work);
 }
 
+/* What speaks most against it. It may have gone since it was looked at. */
+static json_t *evidence_json(struct engine *engine, struct span key, struct now now)
+{
+	struct signals_view view = {0};
+	struct errbuf err;
+	int r = engine_signals(engine, key, now, &view, &err);
+	return r == 0 ? score_view_top(&view) : json_null();
+}
+
+static json_t *scores_json(struct engine *engine, const struct engine_top *top, struct now now)
+{
+	json_t *rows = json_array();
+	for (size_t i = 0; i < top->n; i++) {
+		const struct engine_top_row *row = &top->row[i];
+		struct span key = engine_account_key(engine, row->account);
+		if (key.n == 0)
+			continue;
+		json_array_append_new(
+			rows, json_pack("{s:o, s:o, s:s, s:o, s:b}", "account", view_account(key),
+				      "score", score_json(row->score), "step", step_name(row->step),
+				      "evidence", evidence_json(engine, key, now), "suspended",
+				      row->suspended));
+	}
+	return rows;
+}
+
 static json_t *top_json(struct engine *engine, const struct engine_top *top)
 {
 	json_t *rows = json_array();
@@ -224,10 +252,14 @@ static void top_step(evutil_socket_t fd, short what, void *ctx)
 	struct top_work *work = call->work;
 	(void)fd;
 	(void)what;
-	if (engine_top_step(call->setup->engine, &work->top, call_now(call)))
-		call_answer(call, top_json(call->setup->engine, &work->top));
-	else
+	struct engine *engine = call->setup->engine;
+	const struct now now = call_now(call);
+	if (!engine_top_step(engine, &work->top, now))
 		event_add(work->again, &(struct timeval){0});
+	else if (work->top.by_score)
+		call_answer(call, scores_json(engine, &work->top, now));
+	else
+		call_answer(call, top_json(engine, &work->top));
 }
 
 static int unit_parse(struct span word, enum unit *ret, struct errbuf *err)
@@ -241,8 +273,8 @@ static int unit_parse(struct span word, enum unit *ret, struct errbuf *err)
 	}
 	if (word.n == 0)
 		return 0;
-	err_set(err, "--by needs a unit: messages, recipients, external-recipients, bytes or "
-		     "rejected-recipients");
+	err_set(err, "--by needs score, or a unit: messages, recipients, external-recipients, "
+		     "new-recipients, bytes or rejected-recipients");
 	return -EINVAL;
 }
 
@@ -254,7 +286,8 @@ void handle_top(struct control_call *call)
 	struct top_work *work = xcalloc(1, sizeof(*work));
 	const struct call_range range = {
 		.preset = TOP_DEFAULT, .max = sizeof(work->top.row) / sizeof(work->top.row[0])};
-	int r = unit_parse(call_arg(call, "by"), &unit, &err);
+	bool by_score = span_equal(call_arg(call, "by"), SPAN("score"));
+	int r = unit_parse(by_score ? SPAN("") : call_arg(call, "by"), &unit, &err);
 	if (r == 0)
 		r = call_count(call, &range, &count, &err);
 	if (r != 0) {
@@ -262,7 +295,7 @@ void handle_top(struct control_call *call)
 		call_fail(call, EX_USAGE, "%s", err.text);
 		return;
 	}
-	work->top = (struct engine_top){.unit = unit, .max = count};
+	work->top = (struct engine_top){.unit = unit, .by_score = by_score, .max = count};
 	work->again = evtimer_new(call->setup->base, top_step, call);
 	call->work = work;
 	call->work_free = top_work_free;

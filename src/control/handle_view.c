@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "policyd/reference.h"
+#include "score_view.h"
 #include "text.h"
 #include "view.h"
 
@@ -44,18 +45,31 @@ static bool decision_keep(void *ctx, const struct decision *decision)
 	return json_array_size(found->rows) < SHOW_DECISIONS;
 }
 
+/* It is a name by now: looking at it again cannot fail. */
+static struct signals_view story_of(
+	struct engine *engine, const struct engine_account_view *view, struct now now)
+{
+	struct signals_view story = {0};
+	struct errbuf err;
+	int r = engine_signals(engine, view_key(view), now, &story, &err);
+	return r == 0 ? story : (struct signals_view){0};
+}
+
 static json_t *show_json(
 	struct engine *engine, const struct engine_account_view *view, struct now now)
 {
+	const struct signals_view story = story_of(engine, view, now);
 	struct decisions_of found = {.account = view_key(view), .rows = json_array()};
 	engine_decisions(engine, decision_keep, &found);
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "account",
+	json_t *answer = json_pack("{s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "account",
 		view_account(found.account), "kind", kind_rows[view->name.kind].text, "class",
 		text_json(span_of(view->class->name)), "suspended", view_standing(view->standing),
 		"last_seen",
 		view->last_seen.us ? text_time(wall_of_mono(view->last_seen, now)) : json_null(),
 		"open_messages", (int)view->open_messages, "limits", view_limits(view, now),
 		"decisions", found.rows);
+	score_view_story(answer, &story, now);
+	return answer;
 }
 
 void handle_show(struct control_call *call)
@@ -112,14 +126,17 @@ void handle_explain(struct control_call *call)
 		return;
 	}
 	struct now now = call_now(call);
+	const struct signals_view story = story_of(call->setup->engine, &view, now);
 	call_answer(call,
-		json_pack("{s:o, s:s, s:o, s:o, s:{s:s, s:o, s:o, s:o}, s:o}", "account",
+		json_pack("{s:o, s:s, s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o}, s:o}", "account",
 			view_account(view_key(&view)), "kind", kind_rows[view.name.kind].text,
 			"class", text_json(span_of(view.class->name)), "suspended",
-			view_standing(view.standing), "next", "action",
-			action_rows[view.next.action].word, "reply", text_reply(view.next.code),
-			"rule", text_json(span_of(view.next.rule)), "text",
-			text_json(span_of(view.next.text)), "limits", view_limits(&view, now)));
+			view_standing(view.standing), "ladder",
+			score_view_rule(&story, engine_config(call->setup->engine)), "next",
+			"action", action_rows[view.next.action].word, "reply",
+			text_reply(view.next.code), "rule", text_json(span_of(view.next.rule)),
+			"text", text_json(span_of(view.next.text)), "limits",
+			view_limits(&view, now)));
 }
 
 /* ---- why ---- */

@@ -24,6 +24,7 @@ struct column {
 	bool is_right;    /* "r": aligned there */
 	size_t cut_min;   /* "c" or "n", a name: how far it may be cut; 0: not at all */
 	bool is_optional; /* "o": may be left out then, and where it is empty */
+	bool is_wrapped;  /* "w": goes on below itself, being the last */
 	bool is_block;    /* "b": each row is a block, however wide the screen is */
 	bool is_gone;
 };
@@ -53,8 +54,12 @@ static struct cell cell_of_text(struct span text)
 /* As JSON: numbers, and what is nested too deeply to be shown otherwise. */
 static struct cell cell_of_json(const json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	struct cell cell = cell_of_text(span_of(text));
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+	struct span shown = span_of(text);
+	/* For people 40 is as good as 40.0. */
+	if (json_is_real(value) && span_ends(shown, SPAN(".0")))
+		shown.n -= 2;
+	struct cell cell = cell_of_text(shown);
 	free(text);
 	return cell;
 }
@@ -135,7 +140,7 @@ static struct cell label_of(struct span key)
 
 /* ---- columns ---- */
 
-/* "key=Title" or "key=Title:rcnob". */
+/* "key=Title" or "key=Title:rcnowb". */
 static struct column column_of(struct span word)
 {
 	const char *equals = memchr(word.p, '=', word.n);
@@ -145,9 +150,11 @@ static struct column column_of(struct span word)
 	ptrdiff_t colon = span_rfind(column.title, ':');
 	for (size_t i = colon < 0 ? column.title.n : (size_t)colon; i < column.title.n; i++) {
 		column.is_right |= column.title.p[i] == 'r';
-		if (column.title.p[i] == 'c' || column.title.p[i] == 'n')
+		if (column.title.p[i] == 'c' || column.title.p[i] == 'n' ||
+			column.title.p[i] == 'w')
 			column.cut_min = column.title.p[i] == 'c' ? CUT_MIN : NAME_MIN;
 		column.is_optional |= column.title.p[i] == 'o';
+		column.is_wrapped |= column.title.p[i] == 'w';
 		column.is_block |= column.title.p[i] == 'b';
 	}
 	if (colon >= 0)
@@ -205,13 +212,19 @@ static void table_fill(struct table *table, const json_t *list)
 static void line_print(const struct table *table, size_t row)
 {
 	const struct cell *cell = table->cell + row * table->columns;
-	size_t owed = 0;
+	size_t owed = 0, at = 0;
 	for (size_t j = 0; j < table->columns; j++) {
-		size_t pad = table->width[j] - cell[j].width;
+		bool is_too_wide = cell[j].width > table->width[j];
+		size_t pad = is_too_wide ? 0 : table->width[j] - cell[j].width;
 		bool is_right = table->column[j].is_right;
 		if (table->column[j].is_gone)
 			continue;
 		blanks_print(table->render, owed + (is_right ? pad : 0));
+		if (is_too_wide) {
+			render_wrap(table->render->out, cell[j].text, at, table->render->width);
+			return;
+		}
+		at += table->width[j] + GAP;
 		if (row == 0)
 			bold_print(table->render, cell[j].text);
 		else
@@ -276,7 +289,7 @@ static size_t excess(const struct table *table, bool is_cut)
 
 static void column_cut(struct table *table, size_t j, size_t width)
 {
-	for (size_t i = 0; i <= table->rows; i++) {
+	for (size_t i = 0; i <= table->rows && !table->column[j].is_wrapped; i++) {
 		struct cell *cell = &table->cell[i * table->columns + j];
 		if (cell->width > width)
 			cell->width = render_cut(cell->text, width);

@@ -44,6 +44,8 @@ static void cost_of_recipient(const struct call *c, struct asked *asked)
 	}
 	asked->externals_counted = asked->externals;
 	charge(&asked->cost, UNIT_EXTERNAL_RECIPIENTS, asked->externals);
+	if (c->e->plan->needs_new && is_counted)
+		charge(&asked->cost, UNIT_NEW_RECIPIENTS, sight_is_new(c, &asked->new_id));
 	/* Whether Postfix will refuse it shows at DATA; more may not be refused than N already. */
 	asked->cost.look[UNIT_REJECTED_RECIPIENTS] = 1;
 }

@@ -13,6 +13,8 @@ void verdict_pass(struct verdict *verdict)
 {
 	verdict->action = ACTION_DUNNO;
 	verdict->code = 0;
+	verdict->step = verdict->would_step = 0;
+	verdict->score = 0;
 	verdict->rule[0] = verdict->would[0] = verdict->reference[0] = verdict->text[0] = '\0';
 }
 
@@ -51,6 +53,26 @@ static bool decide_standing(struct engine *e, struct transaction *tx,
 	return is_first;
 }
 
+static bool decide_ladder(struct call *c, struct decision *d)
+{
+	const struct ladder_says *says = &c->says;
+	const char *rule = says->step >= STEP_HOLD ? RULE_HOLD : RULE_SLOW;
+	bool is_first = decision_refer(c->e, c->tx, rule, d);
+	d->action = says->action;
+	if (says->room_at.us && says->room_at.us != MONO_NEVER.us)
+		d->room_at = wall_of_mono(says->room_at, c->now);
+	text_ladder(d, c->e->plan->snapshot);
+	return is_first;
+}
+
+/* A decision about a request, of which nothing is known yet but what it is about. */
+static void decision_begin(const struct call *c, struct decision *d)
+{
+	decision_fill(d, c->request, c->account, c->now);
+	d->score = c->says.score;
+	d->step = (unsigned char)c->says.step;
+}
+
 static bool decide_limit(struct call *c, const struct finding *finding, struct decision *d)
 {
 	const struct config_limit *limit = finding->rule->config;
@@ -74,6 +96,7 @@ void decide_finding(struct call *c, const struct finding *finding)
 	struct ticket *p = &c->pending;
 	p->has_decision = true;
 	p->is_first = decide_limit(c, finding, &p->decision);
+	p->is_ladder = false;
 	verdict_of_decision(&p->verdict, &p->decision);
 }
 
@@ -81,7 +104,7 @@ void decide_finding(struct call *c, const struct finding *finding)
 static void observe(struct call *c, const struct finding *finding)
 {
 	struct decision d;
-	decision_fill(&d, c->request, c->account, c->now);
+	decision_begin(c, &d);
 	bool is_first = decide_limit(c, finding, &d);
 	decision_publish(c->e, &d, is_first);
 	memcpy(c->pending.verdict.would, d.rule, sizeof(d.rule));
@@ -146,7 +169,7 @@ static void say_at_data(struct call *c)
 	if (p->asked.stage != STAGE_DATA || p->verdict.action != ACTION_DUNNO)
 		return;
 	if (is_fit_for_data(c->tx)) {
-		decision_fill(&p->decision, c->request, c->account, c->now);
+		decision_begin(c, &p->decision);
 		decision_take(&p->decision, c->tx->at_data);
 		p->is_first = p->has_decision = true;
 		verdict_of_decision(&p->verdict, &p->decision);
@@ -159,20 +182,33 @@ static void say_at_data(struct call *c)
 
 /* ---- the strongest ---- */
 
-/* The strongest of a standing and the rules becomes pending.verdict; NULL: there is none. */
+static int strength(enum action action)
+{
+	return action_rows[action].strength;
+}
+
+/*
+ * The strongest of a standing, the ladder and the rules becomes pending.verdict; NULL: there is
+ * none. Of equals the one that says most about the account.
+ */
 static void choose(struct call *c, const struct standing *standing, const struct finding *acts)
 {
 	struct ticket *p = &c->pending;
-	enum action by_standing =
-		standing ? c->e->plan->snapshot->suspension.action.action : ACTION_DUNNO;
-	bool is_limit = acts && action_rows[acts->action.action].strength >
-					action_rows[by_standing].strength;
-	if (!is_limit && !standing)
+	const int pass = strength(ACTION_DUNNO);
+	int by_standing =
+		standing ? strength(c->e->plan->snapshot->suspension.action.action) : pass;
+	int by_ladder = strength(c->says.action);
+	int by_limit = acts ? strength(acts->action.action) : pass;
+	bool is_limit = by_limit > by_standing && by_limit > by_ladder;
+	bool is_ladder = p->is_ladder = !is_limit && by_ladder > by_standing;
+	if (!is_limit && !is_ladder && !standing)
 		return;
 	p->has_decision = true;
-	decision_fill(&p->decision, c->request, c->account, c->now);
+	decision_begin(c, &p->decision);
 	if (is_limit)
 		p->is_first = decide_limit(c, acts, &p->decision);
+	else if (is_ladder)
+		p->is_first = decide_ladder(c, &p->decision);
 	else
 		p->is_first = decide_standing(c->e, c->tx, standing, &p->decision);
 	if (is_for_data(p->decision.action) && !is_for_now(c))
@@ -189,6 +225,7 @@ void judge_request(struct call *c)
 	enum action suspended = c->e->plan->snapshot->suspension.action.action;
 	struct judgement j;
 	verdict_pass(&p->verdict);
+	p->is_ladder = false;
 	p->charge.n = 0;
 	if (standing && !action_rows[suspended].accepts) {
 		choose(c, standing, NULL);

@@ -74,6 +74,34 @@ void effect_note(struct engine *e, const char *format, ...)
 	q->effect.note = q->note;
 }
 
+/* Copies a text behind those that are there. */
+static struct span keep_text(struct queued *q, size_t *n, struct span text, size_t most)
+{
+	char *at = q->event_text + *n;
+	size_t kept = text.n < most ? text.n : most;
+	if (kept)
+		memcpy(at, text.p, kept);
+	*n += kept;
+	return span_make(at, kept);
+}
+
+void effect_event(struct engine *e, const struct policy_event *event, double score)
+{
+	size_t n = 0;
+	if (e->queue_n >= EVENTS_MAX || (event->kind != EVENT_SUSPEND && !may_queue(e))) {
+		metric_add(METRIC_EFFECTS_DROPPED, e->queue_n >= EVENTS_MAX);
+		return;
+	}
+	struct queued *q = effect_queue(e, EFFECT_EVENT);
+	q->event = *event;
+	q->event.account = keep_text(q, &n, event->account, EVENT_ACCOUNT_MAX);
+	q->event.limit = keep_text(q, &n, event->limit, RULE_SIZE);
+	q->event.reason = keep_text(q, &n, event->reason, EVENT_REASON_MAX);
+	q->event.author = keep_text(q, &n, event->author, EVENT_AUTHOR_MAX);
+	q->effect.event = &q->event;
+	q->effect.score = score;
+}
+
 void decision_fill(struct decision *d, const struct request *request, const struct account *account,
 	struct now now)
 {
@@ -86,6 +114,8 @@ void decision_fill(struct decision *d, const struct request *request, const stru
 	d->observed = false;
 	d->used = d->limit = 0;
 	d->room_at = (wall_t){0};
+	d->score = 0;
+	d->step = 0;
 	span_copy(table_key(account), d->account, sizeof(d->account));
 	span_copy(request->instance, d->instance, sizeof(d->instance));
 	span_copy(request->queue_id, d->queue_id, sizeof(d->queue_id));

@@ -40,10 +40,22 @@ struct engine *engine_new(const struct engine_setup *setup)
 	e->queue_end = &e->queue;
 	e->key = (struct siphash_key){.k0 = setup->seed[0], .k1 = setup->seed[1]};
 	e->plan = limits_plan_new(setup->config, NULL);
+	/* What is learnt is saved with the key it is hashed by, which others need not know. */
+	const struct siphash_key signals_key = {
+		.k0 = siphash24(&e->key, SPAN("signals 0")),
+		.k1 = siphash24(&e->key, SPAN("signals 1")),
+	};
 	e->accounts = accounts_new(&(struct accounts_setup){
 		.hash_key = e->key,
 		.max = setup->config->accounts_max,
-		.part = {[PART_RINGS] = &limits_part},
+		.part = {[PART_RINGS] = &limits_part,
+			[PART_BASELINE] = &signals_baseline_part,
+			[PART_SCORE] = &signals_score_part},
+	});
+	e->signals = signals_new(&(struct signals_setup){
+		.hash_key = signals_key,
+		.accounts = e->accounts,
+		.config = setup->config,
 	});
 	e->transactions = table_new(&(struct table_setup){
 		.entry_bytes = sizeof(struct transaction),
@@ -76,6 +88,8 @@ void engine_free(struct engine *e)
 	while (engine_effect(e, &ignored))
 		;
 	accounts_free(e->accounts);
+	signals_free(e->signals);
+	free(e->refused);
 	limits_plan_unref(e->plan);
 	free(e->decision);
 	free(e->conn);
@@ -86,6 +100,7 @@ void engine_configure(struct engine *e, struct config *config)
 {
 	struct limits_plan *before = e->plan;
 	e->plan = limits_plan_new(config, before);
+	signals_configure(e->signals, config);
 	limits_plan_unref(before);
 	e->configured++;
 	accounts_set_max(e->accounts, config->accounts_max);
@@ -221,6 +236,7 @@ void engine_apply(struct engine *e, const struct policy_event *event, struct now
 {
 	e->now = now;
 	account_apply(e->accounts, event, now);
+	sight_apply(e, event, now);
 	if (event->kind == EVENT_RESET)
 		messages_forget(e, event->account);
 }

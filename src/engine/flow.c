@@ -11,6 +11,7 @@
 static void refused(struct call *c)
 {
 	enum stage stage = c->pending.asked.stage;
+	sight_refused(c);
 	if (stage == STAGE_RCPT || stage < c->tx->commit_at)
 		return;
 	c->tx->is_refused = true;
@@ -28,6 +29,9 @@ static void granted(struct call *c)
 	c->tx->external += asked->externals;
 	c->tx->external_counted += asked->externals_counted;
 	c->tx->exempt += asked->exempts;
+	if (asked->bytes)
+		c->tx->bytes = asked->bytes;
+	sight_granted(c);
 	if (asked->stage != STAGE_RCPT && asked->stage >= c->tx->commit_at)
 		transaction_commit(c->e, c->tx, asked->recipients, c->now);
 }
@@ -117,6 +121,8 @@ void conclude(struct call *c, enum charge_answer answer)
 	if (verdict->action != ACTION_DUNNO && c->pending.has_decision)
 		decision_publish(c->e, &c->pending.decision, c->pending.is_first);
 	c->tx->is_diverted = c->tx->is_diverted || is_diversion(verdict->action);
+	if (verdict->action == ACTION_HOLD)
+		sight_held(c);
 	transaction_remember(c->tx, c->pending.asked.answer_id, verdict);
 }
 
@@ -175,12 +181,17 @@ static enum engine_result begin_message(
 	c->tx = message_of(c, id, c->tx);
 	hook_saw(c->e, c->tx->hook, c->request->stage);
 	c->pending.asked.answer_id = answer_id(c);
-	if (answered_before(c, ret))
+	if (answered_before(c, ret)) {
+		sight_peek(c);
+		sight_tell(c, ret);
 		return ENGINE_DONE;
+	}
 	c->pending.is_first = c->pending.has_decision = false;
 	c->pending.plan = NULL;
 	asked_fill(c);
+	sight_take(c);
 	judge_request(c);
+	sight_tell(c, &c->pending.verdict);
 	enum engine_result result = ask_port(c, id, ret, ret_ticket);
 	if (result == ENGINE_DONE && !is_named)
 		transaction_end(c->e, c->tx, c->now);

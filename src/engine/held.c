@@ -292,7 +292,9 @@ void transaction_commit(struct engine *e, struct transaction *tx, uint32_t count
 	uint32_t rejected = count && count < tx->accepted ? tx->accepted - count : 0;
 	tx->is_booked = tx->is_committed = true;
 	tx->committed = now.mono;
+	uint32_t asked = tx->accepted;
 	tx->accepted -= rejected;
+	sight_message(e, tx, asked, now);
 	for (uint32_t i = 0; i < tx->held_n; i++) {
 		struct held *held = &tx->held[i];
 		const struct ring_shape *shape = &tx->plan->ring[held->ring];

@@ -9,6 +9,7 @@
  *	transaction.c  a message: its answers, its end
  *	held.c         what a message has reserved or booked: charge, commit, give back
  *	stage.c        at which stage a message counts for good, by where Postfix asks
+ *	sight.c        what speaks for a compromised account, and what the ladder does about it
  *	judge.c        what the limits say to a request
  *	override.c     the rate that holds for an account
  *	decide.c       from findings to a decision and a verdict
@@ -25,6 +26,7 @@
 
 #include "policyd/engine.h"
 #include "policyd/limits.h"
+#include "policyd/signals.h"
 #include "policyd/table.h"
 
 /* ---- stage.c ---- */
@@ -101,11 +103,14 @@ struct transaction {
 	uint32_t external;         /* of those accepted */
 	uint32_t external_counted; /* of those, the ones that count */
 	uint32_t exempt;           /* of those accepted: abuse and postmaster of our own */
+	uint32_t seen;             /* recipients that the signals were shown */
+	uint64_t bytes;            /* as last told; 0: unknown */
 	enum stage commit_at;
 	bool is_nameless;  /* without instance: ends with its one request */
 	bool is_booked;    /* charges are booked as they come: commit_at is RCPT, or has passed */
 	bool is_committed; /* what was reserved was booked, at committed */
 	bool is_diverted;  /* got HOLD or the like: later requests of it pass */
+	bool is_held;      /* got HOLD */
 	bool is_refused;   /* at its commit stage: it is no miss of the hook */
 	mono_t committed;
 	struct named { /* its last decision: [0] enforced, [1] observed */
@@ -192,6 +197,8 @@ struct asked {
 	struct cost cost;
 	struct table_ref place[KEY_COUNT]; /* the entries it is counted under; zero: none */
 	unsigned unknown; /* bit k: a name that nothing was counted under yet; it has no entry */
+	bool is_looked;   /* the signals were shown this recipient */
+	uint64_t new_id; /* of account and recipient, where new ones are limited; 0: they are not */
 };
 
 struct call;
@@ -260,6 +267,8 @@ void text_limit(struct decision *d, const struct config *config, const struct fi
 	struct span who);
 void text_standing(
 	struct decision *d, const struct config *config, const struct standing *standing);
+/* What it found stays with us: whoever reads the reply may be the spammer. */
+void text_ladder(struct decision *d, const struct config *config);
 
 /* ---- token.c ---- */
 
@@ -285,6 +294,7 @@ struct ticket {
 	struct decision decision; /* of that verdict, or what is known so far of another */
 	bool is_first;            /* that decision is its rule's first in the message */
 	bool has_decision;        /* it is to be published when the verdict is */
+	bool is_ladder;           /* the verdict is the ladder's */
 	struct charge charge;
 };
 
@@ -298,6 +308,7 @@ struct ticket *ticket_find(struct engine *e, uint64_t id);
 
 #define DECISIONS_MAX 1024 /* in memory; 2 MB when all are used, which a cache can hold */
 #define EFFECTS_MAX   1024 /* decisions and notes that wait; replies are as many as connections */
+#define EVENTS_MAX    4096 /* with those: a suspension is not lost for a flood of decisions */
 #define KEEP_SLOTS    4096
 #define KEEP_A_MINUTE 60  /* decisions of one account that go to the store in a minute */
 #define KEEP_A_SECOND 100 /* of all accounts */
@@ -309,6 +320,8 @@ struct queued {
 	uint64_t decision;
 	struct verdict verdict; /* REPLY; what stands here and below is not there for a DECISION */
 	char note[300];         /* NOTE */
+	struct policy_event event; /* EVENT: texts lie in event_text */
+	char event_text[EVENT_ACCOUNT_MAX + EVENT_REASON_MAX + EVENT_AUTHOR_MAX + RULE_SIZE];
 };
 
 struct keep_slot {
@@ -324,6 +337,8 @@ bool decision_refer(struct engine *e, struct transaction *tx, const char *rule, 
 /* Copies it into memory and queues the effect. is_first: not a repetition within its message. */
 void decision_publish(struct engine *e, const struct decision *d, bool is_first);
 void effect_reply(struct engine *e, engine_conn conn, const struct verdict *verdict);
+/* Copies it; texts longer than event.h allows are cut. */
+void effect_event(struct engine *e, const struct policy_event *event, double score);
 void effect_note(struct engine *e, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* ---- flow.c, message.c, decide.c, resume.c ---- */
@@ -331,6 +346,8 @@ void effect_note(struct engine *e, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The reason in a word where it is no limit's name. */
 #define RULE_SUSPENDED "suspended"
 #define RULE_TOKEN     "token"
+#define RULE_SLOW      "slow"
+#define RULE_HOLD      "hold"
 
 /* One request under way; what a ticket keeps of it when it must wait is in pending. */
 struct call {
@@ -342,6 +359,7 @@ struct call {
 	struct account *account;
 	struct transaction *tx;
 	bool was_accepted; /* this very recipient, by an earlier verdict */
+	struct ladder_says says;
 	struct ticket pending;
 };
 
@@ -370,6 +388,36 @@ void conclude(struct call *c, enum charge_answer answer);
 /* Decides locally what has waited too long (or all of it), as effects. */
 void tickets_expire(struct engine *e, struct now now, bool all);
 
+/* ---- sight.c ---- */
+
+/*
+ * Recipients that were refused while they were new: asking again makes them no acquaintances. A place
+ * is anybody's, the last one has it.
+ */
+#define REFUSED_SLOTS 65536
+
+/* True when the account has not written to the recipient yet. *ret_id: see struct asked. */
+bool sight_is_new(const struct call *c, uint64_t *ret_id);
+
+/* Shows the signals what is asked, if it is new to them: says, events. Needs pending.asked. */
+void sight_take(struct call *c);
+/* What the ladder says at present. */
+void sight_peek(struct call *c);
+/* The part of a verdict that is for the record. */
+void sight_tell(const struct call *c, struct verdict *ret);
+/* The request was let through; it got HOLD; its message was committed, of so many recipients. */
+void sight_granted(struct call *c);
+void sight_refused(struct call *c);
+void sight_held(struct call *c);
+void sight_message(struct engine *e, const struct transaction *tx, uint32_t asked, struct now now);
+/* What an event means to the signals. */
+void sight_apply(struct engine *e, const struct policy_event *event, struct now now);
+
+/* ---- view.c ---- */
+
+/* The class by name alone; a context or a network would show only in a request. */
+unsigned class_of_key(const struct engine *e, struct span key);
+
 /* ---- engine.c ---- */
 
 /* Ends messages whose connection was lost too long ago; lapses reservations (semantics 7, 10). */
@@ -392,6 +440,8 @@ struct engine {
 	struct siphash_key key;
 	struct now now; /* of the call under way, for what the tables drop meanwhile */
 	struct accounts *accounts;
+	struct signals *signals;
+	uint64_t *refused; /* new_id of refused recipients; allocated at the first one */
 	struct table *transactions;
 	struct table *tickets;
 	struct conn *conn; /* [0] is no connection */

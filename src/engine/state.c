@@ -18,9 +18,12 @@ enum record {
 	RECORD_HOOKS,
 	RECORD_ENTRY,
 	RECORD_MESSAGE,
+	RECORD_SIGNALS,
 };
 
 #define FORMAT 1
+/* How many recipients of a message the signals were shown, above its flags. */
+#define SEEN_AT 8
 
 /* ---- save ---- */
 
@@ -50,6 +53,19 @@ static void save_header(
 		bytes_number(out, e->hook[i].misses);
 	}
 	bytes_end(out, mark);
+}
+
+/* What all accounts share, a part a step, before the accounts: they are read by it. */
+static void save_site(struct engine *e, struct engine_save *save, mono_t mono, struct bytes *out)
+{
+	size_t outside = out->n;
+	size_t mark = bytes_begin(out, RECORD_SIGNALS);
+	size_t begun = out->n;
+	save->is_at_entries = !signals_save(e->signals, &save->part, out, mono);
+	bool is_empty = out->n == begun;
+	bytes_end(out, mark);
+	if (is_empty)
+		out->n = outside;
 }
 
 /* False at the end of the table. */
@@ -101,7 +117,8 @@ static void save_message(struct engine *e, const struct transaction *tx,
 	bytes_number(out, tx->external);
 	bytes_number(out, tx->external_counted);
 	bytes_number(out, tx->exempt);
-	bytes_number(out, (unsigned)tx->is_booked | (unsigned)tx->is_diverted << 1);
+	bytes_number(out, (uint64_t)tx->is_booked | (uint64_t)tx->is_diverted << 1 |
+				  (uint64_t)tx->is_held << 2 | (uint64_t)tx->seen << SEEN_AT);
 	save_at_data(tx->at_data, out);
 	for (uint32_t i = 0; i < tx->held_n; i++) {
 		const struct account *entry = account_get(e->accounts, tx->held[i].entry);
@@ -142,6 +159,10 @@ enum engine_save_step engine_save_step(struct engine *e, struct engine_save *sav
 	if (save->configured != e->configured) {
 		save->configured = e->configured;
 		save_shapes(e, out);
+	}
+	if (!save->is_at_entries) {
+		save_site(e, save, now.mono, out);
+		return SAVE_MORE;
 	}
 	if (!save->is_at_messages) {
 		if (save_entries(e, save, input, now.mono, out))
@@ -189,6 +210,7 @@ static bool load_header(struct engine *e, struct engine_load *load, struct reade
 	load->account.mono = load->now.mono;
 	load->limits.plan = e->plan;
 	load->account.ctx[PART_RINGS] = &load->limits;
+	load->account.ctx[PART_BASELINE] = load->account.ctx[PART_SCORE] = e->signals;
 	emergency_us += load->account.shift_us;
 	if (emergency_us > load->now.mono.us)
 		e->emergency_until.us = emergency_us;
@@ -298,10 +320,27 @@ static bool load_message(struct engine *e, struct engine_load *load, struct read
 	tx->exempt = (uint32_t)n[4];
 	tx->is_booked = flags & 1;
 	tx->is_diverted = flags >> 1 & 1;
+	tx->is_held = flags >> 2 & 1;
+	tx->seen = flags >> SEEN_AT < UINT32_MAX ? (uint32_t)(flags >> SEEN_AT) : UINT32_MAX;
 	tx->lost = load->now.mono;
 	table_move(e->transactions, tx, TRANSACTION_LOST);
 	load->messages++;
 	return load_at_data(tx, account_key, in) && load_held(e, load, tx, in);
+}
+
+/*
+ * Without what all accounts share nothing that was learnt of one can be read: it is learnt anew, which
+ * is no reason to forget the counters, nor the steps of the ladder. Of the pieces that follow nobody knows
+ * by which key they are hashed.
+ */
+static void load_site(struct engine *e, struct engine_load *load, struct reader *in)
+{
+	if (!load->account.ctx[PART_BASELINE] ||
+		signals_load(e->signals, in, load->account.shift_us))
+		return;
+	load->account.ctx[PART_BASELINE] = NULL;
+	effect_note(e, "what was learnt of the accounts' habits could not be read from the "
+		       "snapshot: it is learnt anew; steps of the ladder and counters are kept");
 }
 
 static bool load_record(
@@ -322,6 +361,9 @@ static bool load_record(
 		return account_load(e->accounts, in, &load->account);
 	case RECORD_MESSAGE:
 		return load_message(e, load, in);
+	case RECORD_SIGNALS:
+		load_site(e, load, in);
+		return true;
 	case RECORD_HEADER:
 		break;
 	}

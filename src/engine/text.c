@@ -136,6 +136,28 @@ void text_limit(struct decision *d, const struct config *config, const struct fi
 	add_help(d, &n, config);
 }
 
+void text_ladder(struct decision *d, const struct config *config)
+{
+	char room[WALL_TEXT_SIZE];
+	size_t n = 0;
+	d->text[0] = '\0';
+	add_code(d, &n, false);
+	/* Of what is put off nothing is kept here: its sender must not take it for sent. */
+	bool is_put_off = d->step >= STEP_HOLD && d->action != ACTION_HOLD;
+	add(d, &n,
+		d->action == ACTION_HOLD ? "Held for review: mail of "
+		: is_put_off             ? "Mail of "
+					 : "Sending is slowed for ");
+	add_name(d, &n, span_of(d->account));
+	if (is_put_off)
+		add(d, &n, " is put off until it has been reviewed");
+	if (d->room_at.us) {
+		add(d, &n, "; room returns at ");
+		add(d, &n, wall_format(d->room_at, room));
+	}
+	add_help(d, &n, config);
+}
+
 void text_standing(struct decision *d, const struct config *config, const struct standing *standing)
 {
 	char until[WALL_TEXT_SIZE];

@@ -48,13 +48,20 @@ static void rings_find(const struct limits_plan *plan, enum unit unit, struct to
 		ret->limit[i] = tightest_limit(plan, ret->ring[i]);
 }
 
+/* Whether a comes before b. */
+static bool is_above(const struct engine_top *top, const struct engine_top_row *a,
+	const struct engine_top_row *b)
+{
+	return top->by_score ? a->score > b->score : a->used > b->used;
+}
+
 /* row is kept sorted; a small array makes insertion cheaper than a heap would be worth. */
 static void top_insert(struct engine_top *top, const struct engine_top_row *row)
 {
-	if (top->n == top->max && row->used <= top->row[top->n - 1].used)
+	if (top->n == top->max && !is_above(top, row, &top->row[top->n - 1]))
 		return;
 	size_t at = top->n < top->max ? top->n++ : top->n - 1;
-	for (; at > 0 && top->row[at - 1].used < row->used; at--)
+	for (; at > 0 && is_above(top, row, &top->row[at - 1]); at--)
 		top->row[at] = top->row[at - 1];
 	top->row[at] = *row;
 }
@@ -70,6 +77,12 @@ static void row_fill(struct engine *e, struct account *account, const struct top
 		.account = account_ref(account),
 		.suspended = account_standing(e->accounts, account, now.mono) != NULL,
 	};
+	if (account->part[PART_SCORE]) {
+		struct ladder_says says;
+		signals_peek(e->signals, account, class_of_key(e, table_key(account)), now, &says);
+		ret->score = says.score;
+		ret->step = says.step;
+	}
 	for (size_t i = 0; i < candidates->n; i++) {
 		uint32_t ring = candidates->ring[i];
 		if (!(set >> ring & 1))
@@ -92,7 +105,9 @@ bool engine_top_step(struct engine *e, struct engine_top *top, struct now now)
 		if (kind == ACCOUNT_KINDS || !kind_rows[kind].sends)
 			continue;
 		row_fill(e, account, &candidates, now, &row);
-		if (row.used || row.suspended)
+		bool is_wanted =
+			top->by_score ? row.score > 0 || row.step : row.used || row.suspended;
+		if (is_wanted)
 			top_insert(top, &row);
 	}
 	return places > 0;
@@ -118,6 +133,17 @@ void engine_overrides(struct engine *e,
 	}
 }
 
+size_t engine_learnt(struct engine *e, uint32_t *cursor)
+{
+	struct account *account;
+	while ((account = accounts_next(e->accounts, cursor, NULL))) {
+		size_t bytes = signals_bytes(account);
+		if (bytes)
+			return bytes;
+	}
+	return 0;
+}
+
 void engine_figures(const struct engine *e, struct engine_figures *ret)
 {
 	accounts_figures(e->accounts, &ret->accounts);
@@ -125,4 +151,5 @@ void engine_figures(const struct engine *e, struct engine_figures *ret)
 	for (unsigned i = 0; i < TRANSACTION_LISTS; i++)
 		ret->messages += table_count(e->transactions, i);
 	ret->tickets = table_count(e->tickets, 0);
+	signals_figures(e->signals, &ret->signals);
 }

@@ -127,5 +127,8 @@ void transaction_end(struct engine *e, struct transaction *tx, struct now now)
 	if (was_for_later && tx->accepted && !tx->is_refused)
 		hook_ended(e, tx->hook, tx->is_booked);
 	e->now = now;
+	/* Booked recipient by recipient: nothing tells which of them Postfix refused. */
+	if (tx->commit_at == STAGE_RCPT)
+		sight_message(e, tx, tx->accepted, now);
 	table_remove(e->transactions, tx);
 }

@@ -16,6 +16,13 @@ static const struct rings *rings_of(struct engine *e, struct account *entry)
 	return limits_rings(e->plan, entry, 0, false);
 }
 
+bool engine_wants_place(const struct engine *e, const struct request *request)
+{
+	struct subject subject;
+	/* A login is always an account: most requests need no more than a look at that. */
+	return request->sasl_username.n || subject_of(request, e->plan->snapshot, &subject);
+}
+
 /* An account as it would ask, as far as that is known without a request. */
 struct viewed {
 	struct engine *e;
@@ -26,8 +33,7 @@ struct viewed {
 	struct now now;
 };
 
-/* The class by name alone; a context or a network would show only in a request. */
-static unsigned class_of(const struct engine *e, struct span key)
+unsigned class_of_key(const struct engine *e, struct span key)
 {
 	struct class_query query = {.account = key, .domain = subject_domain(key)};
 	struct span word = span_of(kind_rows[ACCOUNT_ADDR].word);
@@ -93,40 +99,66 @@ static struct finding finding_of(const struct limit_rule *rule, const struct eng
 		.room_at = l->room_at};
 }
 
-/* The verdict in store for one more recipient: the strongest of standing and rules. */
+static void next_by_standing(
+	const struct config *config, const struct standing *standing, struct decision *d)
+{
+	d->action = config->suspension.action.action;
+	d->code = config->suspension.action.code;
+	text_standing(d, config, standing);
+	span_copy(SPAN(RULE_SUSPENDED), d->rule, sizeof(d->rule));
+}
+
+static void next_by_ladder(const struct viewed *v, struct decision *d)
+{
+	struct ladder_says says;
+	signals_next(v->e->signals, v->account, v->subject.class, v->now, &says);
+	if (says.action == ACTION_DUNNO)
+		return;
+	d->action = says.action;
+	d->step = (unsigned char)says.step;
+	if (says.room_at.us && says.room_at.us != MONO_NEVER.us)
+		d->room_at = wall_of_mono(says.room_at, v->now);
+	text_ladder(d, v->e->plan->snapshot);
+	span_copy(SPAN(says.step >= STEP_HOLD ? RULE_HOLD : RULE_SLOW), d->rule, sizeof(d->rule));
+}
+
+static void next_by_limit(const struct viewed *v, const struct limit_rule *rule,
+	const struct engine_limit_view *limit, struct decision *d)
+{
+	struct finding finding = finding_of(rule, limit);
+	struct span key = span_of(d->account);
+	d->action = limit->action.action;
+	d->code = limit->action.code;
+	d->used = limit->used;
+	d->limit = limit->rate.n;
+	d->room_at = (wall_t){0};
+	if (limit->room_at.us != MONO_NEVER.us)
+		d->room_at = wall_of_mono(limit->room_at, v->now);
+	text_limit(d, v->e->plan->snapshot, &finding, key);
+	span_copy(span_of(limit->config->name), d->rule, sizeof(d->rule));
+}
+
+/* The verdict in store for one more recipient: the strongest, as decide.c finds it. */
 static void view_next(
 	struct viewed *v, const struct limit_rule *const rule[], struct engine_account_view *view)
 {
-	const struct config *config = v->e->plan->snapshot;
 	struct decision d = {.action = ACTION_DUNNO};
-	struct span key = span_make(view->name.key, view->name.n);
-	span_copy(key, d.account, sizeof(d.account));
-	view->next = (struct verdict){.action = ACTION_DUNNO};
-	if (view->standing) {
-		d.action = config->suspension.action.action;
-		d.code = config->suspension.action.code;
-		text_standing(&d, config, view->standing);
-		span_copy(SPAN(RULE_SUSPENDED), view->next.rule, sizeof(view->next.rule));
-	}
+	span_copy(span_make(view->name.key, view->name.n), d.account, sizeof(d.account));
+	/* While it is suspended the ladder has nothing to say. */
+	if (view->standing)
+		next_by_standing(v->e->plan->snapshot, view->standing, &d);
+	else if (v->account)
+		next_by_ladder(v, &d);
 	for (size_t i = 0; i < view->limits; i++) {
 		const struct engine_limit_view *limit = &view->limit[i];
-		struct finding finding = finding_of(rule[i], limit);
 		if (limit->next_fits || limit->config->mode == MODE_OBSERVE ||
 			action_rows[limit->action.action].strength <=
 				action_rows[d.action].strength)
 			continue;
-		d.action = limit->action.action;
-		d.code = limit->action.code;
-		d.used = limit->used;
-		d.limit = limit->rate.n;
-		d.room_at = (wall_t){0};
-		if (limit->room_at.us != MONO_NEVER.us)
-			d.room_at = wall_of_mono(limit->room_at, v->now);
-		text_limit(&d, config, &finding, key);
-		span_copy(span_of(limit->config->name), view->next.rule, sizeof(view->next.rule));
+		next_by_limit(v, rule[i], limit, &d);
 	}
-	view->next.action = d.action;
-	view->next.code = d.code;
+	view->next = (struct verdict){.action = d.action, .code = d.code};
+	memcpy(view->next.rule, d.rule, sizeof(view->next.rule));
 	memcpy(view->next.text, d.text, sizeof(view->next.text));
 }
 
@@ -159,7 +191,7 @@ int engine_account(struct engine *e, struct span typed, struct now now,
 		return r;
 	struct span key = span_make(name->key, name->n);
 	struct span shown = subject_shown(key);
-	v.subject.class = class_of(e, key);
+	v.subject.class = class_of_key(e, key);
 	v.account = account_find(e->accounts, key);
 	if (address_domain(shown).n)
 		v.request.sender = shown;
@@ -176,5 +208,19 @@ int engine_account(struct engine *e, struct span typed, struct now now,
 	struct account nobody = {.node = {.key = name->key, .key_n = (uint16_t)name->n}};
 	override_scope(e, v.account ? v.account : &nobody, from, now, &v.scope);
 	view_limits(&v, ret);
+	return 0;
+}
+
+int engine_signals(struct engine *e, struct span typed, struct now now, struct signals_view *ret,
+	struct errbuf *err)
+{
+	struct account_name name;
+	int r = subject_parse(typed, e->plan->snapshot, &name, err);
+	if (r != 0)
+		return r;
+	struct span key = account_name_key(&name);
+	struct account nobody = {.node = {.key = name.key, .key_n = (uint16_t)name.n}};
+	const struct account *account = account_find(e->accounts, key);
+	signals_view(e->signals, account ? account : &nobody, class_of_key(e, key), now, ret);
 	return 0;
 }

@@ -201,12 +201,13 @@ static void rest_keep(struct conn *conn, const char *bytes, size_t n)
 }
 
 /* One request: its reply goes to out. False: the engine waits, no more requests now. */
-static bool ask_engine(
-	struct conn *conn, const struct request *request, size_t *out_n, struct now now)
+static bool ask_engine(struct conn *conn, struct request *request, size_t *out_n, struct now now)
 {
 	struct policy_server *s = conn->server;
 	struct verdict verdict;
 	uint64_t ticket;
+	if (s->hooks.locate && engine_wants_place(s->engine, request))
+		s->hooks.locate(s->hooks.ctx, request, &request->geo);
 	if (engine_begin(s->engine, conn->id, request, now, &verdict, &ticket) == ENGINE_WAIT) {
 		conn->is_waiting = true;
 		return false;

@@ -96,6 +96,7 @@ static void plan_rule(struct limits_plan *plan, const struct config_limit *limit
 	}
 	plan->needs_size =
 		plan->needs_size || (limit->unit == UNIT_BYTES && rule->ring != RING_NONE);
+	plan->needs_new = plan->needs_new || limit->unit == UNIT_NEW_RECIPIENTS;
 }
 
 /* A rule that stands in no list of limits: recipients of an account. */

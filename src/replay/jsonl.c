@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "internal.h"
 #include "policyd/mem.h"
-#include "policyd/replay.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -47,15 +47,107 @@ void jsonl_put_request(json_t *object, const struct request *request)
 	}
 }
 
+/* ---- where a client stands ---- */
+
+void jsonl_put_geo(json_t *object, const struct geo *geo)
+{
+	if (geo_has_country(geo))
+		json_object_set_new(object, JSONL_COUNTRY, json_stringn(geo->country, 2));
+	/* 0, when nothing is known: else a replay would look it up in the databases of its own day. */
+	if (geo->asn || (!geo_has_country(geo) && !geo->has_position))
+		json_object_set_new(object, JSONL_ASN, json_integer(geo->asn));
+	if (!geo->has_position)
+		return;
+	json_object_set_new(object, JSONL_LATITUDE, json_real(geo->latitude / 100.0));
+	json_object_set_new(object, JSONL_LONGITUDE, json_real(geo->longitude / 100.0));
+}
+
+static bool is_capital(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+
+bool geo_take_country(struct geo *geo, struct span text)
+{
+	if (text.n == 0)
+		return true;
+	if (text.n != 2 || !is_capital(text.p[0]) || !is_capital(text.p[1]))
+		return false;
+	memcpy(geo->country, text.p, 2);
+	return true;
+}
+
+/* Degrees as hundredths. */
+static bool get_degrees(const json_t *value, double most, int16_t *ret)
+{
+	double degrees = json_number_value(value);
+	if (!json_is_number(value) || !(degrees >= -most && degrees <= most))
+		return false;
+	*ret = (int16_t)lround(degrees * 100);
+	return true;
+}
+
+static bool get_asn(const json_t *value, uint32_t *ret)
+{
+	json_int_t asn = json_integer_value(value);
+	if (!json_is_integer(value) || asn < 0 || asn > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)asn;
+	return true;
+}
+
+int jsonl_get_geo(const json_t *object, struct geo *ret, bool *ret_has, struct errbuf *err)
+{
+	struct geo geo = {0};
+	const json_t *country = json_object_get(object, JSONL_COUNTRY);
+	const json_t *asn = json_object_get(object, JSONL_ASN);
+	const json_t *latitude = json_object_get(object, JSONL_LATITUDE);
+	const json_t *longitude = json_object_get(object, JSONL_LONGITUDE);
+	bool is_good = !latitude == !longitude;
+	if (country)
+		is_good = json_is_string(country) &&
+			  geo_take_country(&geo, span_of(json_string_value(country))) && is_good;
+	if (asn)
+		is_good = get_asn(asn, &geo.asn) && is_good;
+	if (latitude && longitude) {
+		geo.has_position = get_degrees(latitude, 90, &geo.latitude) &&
+				   get_degrees(longitude, 180, &geo.longitude);
+		is_good = geo.has_position && is_good;
+	}
+	if (!is_good) {
+		err_set(err,
+			"\"" JSONL_COUNTRY "\" (two capitals), \"" JSONL_ASN "\", \"" JSONL_LATITUDE
+			"\" and \"" JSONL_LONGITUDE "\" (degrees, both) make no sense");
+		return -EINVAL;
+	}
+	*ret = geo;
+	*ret_has = country || asn || latitude;
+	return 0;
+}
+
+/* ---- what was answered ---- */
+
+uint64_t score_hundredths(const struct verdict *verdict)
+{
+	return verdict->score > 0 && verdict->score < 1e9 ? (uint64_t)llround(verdict->score * 100)
+							  : 0;
+}
+
+const char *verdict_would(const struct verdict *verdict)
+{
+	bool is_step = verdict->would[0] == '\0' && verdict->would_step > verdict->step;
+	return is_step ? step_name(verdict->would_step) : verdict->would;
+}
+
 void jsonl_put_verdict(json_t *object, const struct verdict *verdict)
 {
 	json_object_set_new(object, "action", json_string(action_rows[verdict->action].word));
 	if (verdict->code)
 		json_object_set_new(object, "code", json_integer(verdict->code));
 	json_object_set_new(object, "rule", json_string(verdict->rule));
-	json_object_set_new(object, "score", json_real(0.0));
-	json_object_set_new(object, "step", json_string("none"));
-	json_object_set_new(object, "would", json_string(verdict->would));
+	json_object_set_new(object, "score", json_real((double)score_hundredths(verdict) / 100));
+	json_object_set_new(object, "step", json_string(step_name(verdict->step)));
+	json_object_set_new(object, "would", json_string(verdict_would(verdict)));
 	if (verdict->reference[0])
 		json_object_set_new(object, "reference", json_string(verdict->reference));
 	if (verdict->text[0])

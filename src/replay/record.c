@@ -165,6 +165,7 @@ void recorder_answered(struct recorder *r, engine_conn conn, const struct reques
 	json_t *line = line_new(now, NULL);
 	json_object_set_new(line, "conn", json_integer(conn));
 	jsonl_put_request(line, request);
+	jsonl_put_geo(line, &request->geo);
 	jsonl_put_verdict(line, verdict);
 	put_line(r, line);
 }
@@ -184,6 +185,11 @@ void recorder_event(struct recorder *r, const struct policy_event *event, struct
 		json_object_set_new(line, "until", json_real((double)event->until.us / 1e6));
 	if (event->limit.n)
 		jsonl_put_text(line, "limit", event->limit);
+	if (event->reason.n)
+		jsonl_put_text(line, "reason", event->reason);
+	/* Who of the desk it was does not matter to a replay. */
+	if (span_equal(event->author, SPAN(AUTHOR_SELF)))
+		jsonl_put_text(line, "author", event->author);
 	if (event->kind == EVENT_OVERRIDE_SET)
 		json_object_set_new(line, "rate", json_string(rate_format(&event->rate, rate)));
 	put_line(r, line);

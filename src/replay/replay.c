@@ -4,45 +4,20 @@
  * is printed for people is the program's business; what is counted, summary.c's.
  */
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "internal.h"
 #include "policyd/mem.h"
 #include "policyd/metric.h"
-#include "policyd/replay.h"
-#include "summary.h"
 
-/* A recording's connection numbers are small: they are used again. */
-#define CONNS_MAX      (1u << 20)
 #define PROGRESS_LINES 20000
-
-struct replay {
-	const struct replay_setup *setup;
-	struct engine *engine;
-	struct tally *tally;
-	struct replay_summary *summary;
-	engine_conn *conn; /* by the recording's number; 0: not open */
-	size_t conns;
-	struct input *events;
-	json_t *next_event; /* read ahead */
-	struct now now;
-	struct jsonl_room room;
-};
 
 /* A fixed seed where a stream brings none: two runs give the same decisions, references too. */
 static const uint64_t default_seed[2] = {
 	UINT64_C(0x706f6c6963796401), UINT64_C(0x73696d756c617465)};
 
-static struct span text_of(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-	return json_is_string(value)
-		       ? span_make(json_string_value(value), json_string_length(value))
-		       : span_make(NULL, 0);
-}
-
-static void engine_make(struct replay *r, const uint64_t seed[2])
+void replay_engine(struct replay *r, const uint64_t seed[2])
 {
 	engine_free(r->engine);
 	r->engine = engine_new(&(struct engine_setup){
@@ -54,35 +29,11 @@ static void engine_make(struct replay *r, const uint64_t seed[2])
 		r->conn[i] = 0;
 }
 
-/* ---- a restart in a recording ---- */
-
-/*
- * As the daemon does it: what outlives a process goes through blocks of records. After a crash it
- * went on with older counters than these, which no recording knows.
- */
-static void engine_restart(struct replay *r, const uint64_t seed[2])
+engine_conn *replay_conn(struct replay *r, uint32_t number)
 {
-	struct engine_save save = {0};
-	struct engine_save_input input = {
-		.boot_id = SPAN("replay"), .places = SIZE_MAX, .bytes = SIZE_MAX};
-	struct bytes block = {0};
-	while (engine_save_step(r->engine, &save, &input, r->now, &block) == SAVE_MORE)
-		;
-	engine_make(r, seed);
-	struct engine_load load = {.boot_id = SPAN("replay"), .now = r->now};
-	int loaded = engine_load_block(r->engine, &load, span_make(block.p, block.n));
-	assert(loaded == 0);
-	bytes_free(&block);
-}
-
-/* ---- connections of a recording ---- */
-
-static engine_conn *conn_slot(struct replay *r, const json_t *line)
-{
-	json_int_t number = json_integer_value(json_object_get(line, "conn"));
-	if (number <= 0 || number >= CONNS_MAX)
+	size_t at = number;
+	if (number == 0)
 		return NULL;
-	size_t at = (size_t)number;
 	if (at >= r->conns) {
 		size_t n = at * 2;
 		r->conn = xrealloc(r->conn, n, sizeof(*r->conn));
@@ -90,137 +41,6 @@ static engine_conn *conn_slot(struct replay *r, const json_t *line)
 		r->conns = n;
 	}
 	return &r->conn[at];
-}
-
-static int on_open(struct replay *r, const json_t *line, struct errbuf *err)
-{
-	(void)err;
-	struct ip ip;
-	engine_conn *slot = conn_slot(r, line);
-	struct span peer = text_of(line, "peer");
-	if (!slot)
-		return 0;
-	if (*slot)
-		engine_conn_close(r->engine, *slot, r->now);
-	bool has_peer = peer.n && ip_parse(peer, &ip) == 0;
-	*slot = engine_conn_open(r->engine, text_of(line, "listener"), has_peer ? &ip : NULL);
-	return 0;
-}
-
-static int on_close(struct replay *r, const json_t *line, struct errbuf *err)
-{
-	(void)err;
-	engine_conn *slot = conn_slot(r, line);
-	if (!slot || !*slot)
-		return 0;
-	engine_conn_close(r->engine, *slot, r->now);
-	*slot = 0;
-	return 0;
-}
-
-/* ---- events ---- */
-
-/* 16 hex digits. 0 or -EINVAL. */
-static int hex_word(const char *p, uint64_t *ret)
-{
-	char digits[17], *end;
-	span_copy(span_make(p, 16), digits, sizeof(digits));
-	uint64_t value = strtoull(digits, &end, 16);
-	if (*end)
-		return -EINVAL;
-	*ret = value;
-	return 0;
-}
-
-/* The recording's seed: hashes, and so references, come out as they did. */
-static int on_start(struct replay *r, const json_t *line, struct errbuf *err)
-{
-	(void)err;
-	uint64_t seed[2];
-	struct span text = text_of(line, "seed");
-	if (text.n != 32 || hex_word(text.p, &seed[0]) != 0 || hex_word(text.p + 16, &seed[1]) != 0)
-		return 0;
-	if (json_is_true(json_object_get(line, "restored")))
-		engine_restart(r, seed);
-	else
-		engine_make(r, seed);
-	return 0;
-}
-
-/* What an operator did. account is its key, as the engine knows it. */
-static void apply(struct replay *r, struct policy_event *event)
-{
-	event->at = r->now.wall;
-	event->reason = SPAN("replayed");
-	event->author = SPAN("replay");
-	engine_apply(r->engine, event, r->now);
-}
-
-/* What an override is about. 0 or -EINVAL. */
-static int override_read(struct replay *r, const json_t *line, struct policy_event *event)
-{
-	int got = jsonl_get_text(line, "limit", &r->room, &event->limit);
-	if (got == 0 && (event->limit.n == 0 || event->limit.n >= RULE_SIZE))
-		got = -EINVAL;
-	if (got == 0 && event->kind == EVENT_OVERRIDE_SET)
-		got = rate_parse(text_of(line, "rate"), &event->rate, NULL);
-	return got;
-}
-
-static int on_command(struct replay *r, const json_t *line, struct errbuf *err)
-{
-	struct policy_event event = {.until = WALL_NEVER};
-	const json_t *until = json_object_get(line, "until");
-	/* One that a newer policyd may have written. */
-	if (event_kind_of(text_of(line, "verb"), &event.kind) != 0)
-		return 0;
-	if (json_is_number(until) && json_number_value(until) < 9e9)
-		event.until.us = (int64_t)(json_number_value(until) * 1e6 + 0.5);
-	r->room.n = 0;
-	int got = jsonl_get_text(line, "account", &r->room, &event.account);
-	bool is_override = event.kind == EVENT_OVERRIDE_SET || event.kind == EVENT_OVERRIDE_UNSET;
-	if (got == 0 &&
-		(kind_of_key(event.account) == ACCOUNT_KINDS || event.account.n > ACCOUNT_KEY_MAX))
-		got = -EINVAL;
-	if (got == 0 && is_override)
-		got = override_read(r, line, &event);
-	if (got == 0)
-		apply(r, &event);
-	else
-		err_set(err, "a command whose account, \"limit\" or \"rate\" is none");
-	return got;
-}
-
-/* Of an events file, which knows logins as people write them, and much that is not for us. */
-static int on_release(struct replay *r, const json_t *line, struct errbuf *err)
-{
-	struct account_name name;
-	struct span login = text_of(line, "sasl_username");
-	if (subject_parse(login, r->setup->config, &name, err) == 0)
-		apply(r, &(struct policy_event){
-				 .kind = EVENT_RELEASE, .account = account_name_key(&name)});
-	return 0;
-}
-
-static int on_event(struct replay *r, const json_t *line, struct errbuf *err)
-{
-	static const struct {
-		const char *event;
-		int (*run)(struct replay *r, const json_t *line, struct errbuf *err);
-	} rows[] = {
-		{"start", on_start},
-		{"open", on_open},
-		{"close", on_close},
-		{"command", on_command},
-		{"release", on_release},
-	};
-	struct span event = text_of(line, "event");
-	r->summary->events++;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (span_equal(event, span_of(rows[i].event)))
-			return rows[i].run(r, line, err);
-	}
-	return 0;
 }
 
 /* ---- requests ---- */
@@ -231,65 +51,67 @@ static void fetch_effects(struct replay *r)
 	while (engine_effect(r->engine, &effect)) {
 		if (effect.kind == EFFECT_DECISION)
 			tally_decision(r->tally, effect.decision);
+		else if (effect.kind == EFFECT_EVENT)
+			tally_step(r->tally, effect.event, effect.score);
 	}
 }
 
 static void put_decision(
-	struct replay *r, const struct request *request, const struct verdict *verdict)
+	const struct replay *r, const struct request *request, const struct verdict *verdict)
 {
-	if (!r->setup->decisions)
+	char buf[JSONL_DECISION_MAX];
+	FILE *out = r->setup->decisions;
+	if (!out)
 		return;
+	struct jsonl_decision decision = {r->now.wall, request->instance, verdict};
+	size_t n = jsonl_decision(&decision, buf);
+	/* Whoever opened the file looks at ferror(). */
+	if (n > 0) {
+		(void)fwrite_unlocked(buf, 1, n, out);
+		return;
+	}
 	json_t *line = json_object();
 	json_object_set_new(line, "ts", json_real((double)r->now.wall.us / 1e6));
 	jsonl_put_text(line, "instance", request->instance);
 	jsonl_put_verdict(line, verdict);
-	json_dumpf(line, r->setup->decisions, JSON_COMPACT | JSON_REAL_PRECISION(16));
-	/* Whoever opened the file looks at ferror(). */
-	(void)fputc('\n', r->setup->decisions);
+	json_dumpf(line, out, JSON_COMPACT | JSON_REAL_PRECISION(16));
+	(void)fputc('\n', out);
 	json_decref(line);
 }
 
-static int on_request(struct replay *r, const json_t *line, struct errbuf *err)
+/* Only of clients that send for an account: looking one up costs as much as reading the line. */
+static void look_up(const struct replay *r, struct request *request)
 {
-	struct request request;
+	struct ip ip;
+	if (engine_wants_place(r->engine, request) && ip_parse(request->client_address, &ip) == 0)
+		r->setup->geo(r->setup->geo_ctx, &ip, &request->geo);
+}
+
+static void on_request(struct replay *r, struct jsonl_line *line)
+{
 	struct verdict verdict;
 	uint64_t ticket;
-	const engine_conn *slot = conn_slot(r, line);
-	int got = jsonl_get_request(line, &r->room, &request, err);
-	if (got != 0)
-		return got;
+	struct request *request = &line->request;
+	const engine_conn *slot = replay_conn(r, line->conn);
 	uint64_t outbound = metric_get(METRIC_REQUESTS_OUTBOUND);
+	if (!line->has_geo && r->setup->geo)
+		look_up(r, request);
 	enum engine_result answered =
-		engine_begin(r->engine, slot ? *slot : 0, &request, r->now, &verdict, &ticket);
+		engine_begin(r->engine, slot ? *slot : 0, request, r->now, &verdict, &ticket);
 	/* charge_local never lets a request wait. */
 	assert(answered == ENGINE_DONE);
 	r->summary->requests++;
-	r->summary->outbound += metric_get(METRIC_REQUESTS_OUTBOUND) - outbound;
+	if (metric_get(METRIC_REQUESTS_OUTBOUND) != outbound) {
+		r->summary->outbound++;
+		tally_request(r->tally, request, &verdict, r->now.wall);
+	}
 	r->summary->by_action[verdict.action]++;
-	put_decision(r, &request, &verdict);
+	accepted_note(r->accepted, request, verdict.action, r->now.wall);
+	put_decision(r, request, &verdict);
 	fetch_effects(r);
-	return 0;
 }
 
 /* ---- lines ---- */
-
-static int parse_line(struct span text, json_t **ret, struct now *ret_now, struct errbuf *err)
-{
-	json_error_t error;
-	json_t *line = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
-	if (!json_is_object(line)) {
-		err_set(err, line ? "no JSON object" : "no JSON: %s", error.text);
-		json_decref(line);
-		return -EINVAL;
-	}
-	int r = jsonl_get_now(line, ret_now, err);
-	if (r != 0) {
-		json_decref(line);
-		return r;
-	}
-	*ret = line;
-	return 0;
-}
 
 static void note_bad(struct replay *r, const char *path, uint64_t number, const char *why)
 {
@@ -306,14 +128,19 @@ static int event_advance(struct replay *r, struct now *ret_at, struct errbuf *er
 {
 	struct span text;
 	struct errbuf bad;
+	struct jsonl_line line;
 	json_decref(r->next_event);
 	r->next_event = NULL;
 	for (;;) {
 		int got = r->events ? input_line(r->events, &text, err) : 0;
 		if (got <= 0)
 			return got;
-		if (parse_line(text, &r->next_event, ret_at, &bad) == 0)
+		if (span_trim(text).n == 0)
+			continue;
+		if (jsonl_read_any(r->event_room, text, &line, &r->next_event, &bad) == 0) {
+			*ret_at = line.now;
 			return 1;
+		}
 		note_bad(r, r->setup->events, input_number(r->events), bad.text);
 	}
 }
@@ -324,7 +151,7 @@ static int events_until(struct replay *r, struct now until, struct now *at, stru
 	while (r->next_event && at->wall.us <= until.wall.us) {
 		struct errbuf bad;
 		r->now = *at;
-		if (on_event(r, r->next_event, &bad) != 0)
+		if (replay_event(r, r->next_event, 0, &bad) != 0)
 			note_bad(r, r->setup->events, input_number(r->events), bad.text);
 		int got = event_advance(r, at, err);
 		if (got < 0)
@@ -333,44 +160,90 @@ static int events_until(struct replay *r, struct now until, struct now *at, stru
 	return 0;
 }
 
-static void one_line(struct replay *r, const json_t *line, struct now now, uint64_t number)
+static void one_line(struct replay *r, struct jsonl_line *line, uint64_t number)
 {
 	struct errbuf err;
-	r->now = now;
+	r->now = line->now;
 	if (r->summary->requests + r->summary->events == 0)
-		r->summary->first = now.wall;
-	r->summary->last = now.wall;
-	if (engine_next_due(r->engine).us <= now.mono.us)
-		engine_tick(r->engine, now);
-	int got = json_object_get(line, "event") ? on_event(r, line, &err)
-						 : on_request(r, line, &err);
-	if (got != 0)
+		r->summary->first = r->now.wall;
+	r->summary->last = r->now.wall;
+	if (engine_next_due(r->engine).us <= r->now.mono.us)
+		engine_tick(r->engine, r->now);
+	if (!line->event)
+		on_request(r, line);
+	else if (replay_event(r, line->event, line->conn, &err) != 0)
 		note_bad(r, r->setup->input, number, err.text);
+}
+
+/* What a line of a log amounts to. */
+static int log_said(
+	struct replay *r, const struct log_said *said, struct now *event_at, struct errbuf *err)
+{
+	struct jsonl_line line = {.now = said->now, .request = said->rcpt};
+	int got = events_until(r, said->now, event_at, err);
+	if (got < 0)
+		return got;
+	if (said->has_rcpt)
+		one_line(r, &line, 0);
+	if (said->has_bounce)
+		replay_came_back(r, said);
+	line.request = said->end;
+	if (said->has_end)
+		one_line(r, &line, 0);
+	return 0;
+}
+
+/* A line of a Postfix log. */
+static int log_line(struct replay *r, struct span text, uint64_t number, struct now *event_at,
+	struct errbuf *err)
+{
+	struct log_said said;
+	uint64_t unread = r->summary->log.kind[LOG_UNREAD];
+	bool has_said = postfix_log_read(r->log, text, &said);
+	postfix_log_figures(r->log, &r->summary->log);
+	if (r->summary->log.kind[LOG_UNREAD] != unread)
+		note_bad(r, r->setup->input, number, "a line of Postfix that makes no sense");
+	return has_said ? log_said(r, &said, event_at, err) : 0;
+}
+
+/* A line of JSON. */
+static int jsonl_line(struct replay *r, struct span text, uint64_t number, struct now *event_at,
+	struct errbuf *err)
+{
+	struct jsonl_line line;
+	struct errbuf bad;
+	json_t *object;
+	if (jsonl_read(r->scan, text, &line, &object, &bad) != 0) {
+		note_bad(r, r->setup->input, number, bad.text);
+		return 0;
+	}
+	int got = events_until(r, line.now, event_at, err);
+	if (got >= 0)
+		one_line(r, &line, number);
+	json_decref(object);
+	return got;
+}
+
+static void show_progress(const struct replay *r, const struct input *in)
+{
+	uint64_t done, total;
+	if (!r->setup->progress || r->summary->lines % PROGRESS_LINES != 0)
+		return;
+	input_where(in, &done, &total);
+	r->setup->progress(r->setup->progress_ctx, r->summary->lines, done, total);
 }
 
 static int run(struct replay *r, struct input *in, struct errbuf *err)
 {
 	struct span text;
-	struct errbuf bad;
-	struct now now, event_at;
-	uint64_t done, total;
-	json_t *line;
+	struct now event_at;
 	int got = event_advance(r, &event_at, err);
 	while (got >= 0 && (got = input_line(in, &text, err)) > 0) {
 		if (span_trim(text).n == 0)
 			continue;
 		r->summary->lines++;
-		if (parse_line(text, &line, &now, &bad) != 0) {
-			note_bad(r, r->setup->input, input_number(in), bad.text);
-			continue;
-		}
-		got = events_until(r, now, &event_at, err);
-		one_line(r, line, now, input_number(in));
-		json_decref(line);
-		if (r->setup->progress && r->summary->lines % PROGRESS_LINES == 0) {
-			input_where(in, &done, &total);
-			r->setup->progress(r->setup->progress_ctx, r->summary->lines, done, total);
-		}
+		got = (r->log ? log_line : jsonl_line)(r, text, input_number(in), &event_at, err);
+		show_progress(r, in);
 	}
 	return got;
 }
@@ -382,18 +255,30 @@ int replay_run(const struct replay_setup *setup, struct replay_summary *ret, str
 	r->setup = setup;
 	r->summary = ret;
 	*ret = (struct replay_summary){0};
-	engine_make(r, default_seed);
-	r->tally = tally_new(ret);
+	replay_engine(r, default_seed);
+	r->tally = tally_new(ret, setup->config);
+	r->accepted = accepted_new();
+	r->scan = xcalloc(1, sizeof(*r->scan));
+	r->event_room = xcalloc(1, sizeof(*r->event_room));
+	if (setup->format == REPLAY_POSTFIX_LOG)
+		r->log = postfix_log_new(setup->wall);
+	ret->is_log = r->log != NULL;
 	int got = input_open(setup->input, &in, err);
 	if (got == 0 && setup->events)
 		got = input_open(setup->events, &r->events, err);
 	if (got == 0)
 		got = run(r, in, err);
 	tally_finish(r->tally);
+	summary_learnt(ret, r->engine);
 	json_decref(r->next_event);
 	input_close(in);
 	input_close(r->events);
 	engine_free(r->engine);
+	ret->forgotten = accepted_lost(r->accepted);
+	accepted_free(r->accepted);
+	postfix_log_free(r->log);
+	free(r->scan);
+	free(r->event_room);
 	free(r->conn);
 	free(r);
 	return got;

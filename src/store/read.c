@@ -145,9 +145,20 @@ struct loader {
 	void *ctx;
 };
 
-/* The three statements that are read here have the same columns. */
-static int load_rows(const struct loader *loader, enum sql_statement statement,
-	enum event_kind kind, wall_t bound, struct errbuf *err)
+/* Acts are of several kinds; what a newer policyd wrote and this one does not know says nothing. */
+static enum event_kind kind_of(const struct sql *sql, enum sql_statement statement)
+{
+	enum event_kind kind = EVENT_COUNT;
+
+	if (statement == SQL_STANDING_LIST)
+		return EVENT_SUSPEND;
+	if (statement == SQL_OVERRIDE_LIST)
+		return EVENT_OVERRIDE_SET;
+	return event_kind_of(sql_column_bytes(sql, statement, 10), &kind) == 0 ? kind : EVENT_COUNT;
+}
+
+static int load_rows(
+	const struct loader *loader, enum sql_statement statement, wall_t bound, struct errbuf *err)
 {
 	const struct sql *sql = loader->sql;
 	int r;
@@ -156,7 +167,7 @@ static int load_rows(const struct loader *loader, enum sql_statement statement,
 	while ((r = sql_row(sql, statement, err)) == SQL_ROW) {
 		loader->each(loader->ctx,
 			&(struct policy_event){
-				.kind = kind,
+				.kind = kind_of(sql, statement),
 				.id = sql_column_int(sql, statement, 0),
 				.at = {.us = sql_column_int(sql, statement, 1)},
 				.account = sql_column_bytes(sql, statement, 2),
@@ -180,10 +191,10 @@ int store_load(struct store *s, const struct store_load_query *query, store_load
 
 	/* The connection is the writer thread's as soon as there is a job. */
 	assert(s->pending == 0);
-	r = load_rows(&loader, SQL_STANDING_LIST, EVENT_SUSPEND, query->wall, err);
+	r = load_rows(&loader, SQL_ACT_LIST, query->acts_since, err);
 	if (r == 0)
-		r = load_rows(&loader, SQL_OVERRIDE_LIST, EVENT_OVERRIDE_SET, query->wall, err);
+		r = load_rows(&loader, SQL_STANDING_LIST, query->wall, err);
 	if (r == 0)
-		r = load_rows(&loader, SQL_RESET_LIST, EVENT_RESET, query->resets_since, err);
+		r = load_rows(&loader, SQL_OVERRIDE_LIST, query->wall, err);
 	return r;
 }

@@ -41,16 +41,17 @@ static const char *const statement_text[SQL_STATEMENTS] = {
 	[SQL_OVERRIDE_DROP] =
 		"DELETE FROM override WHERE (account, limit_name) ="
 		" (SELECT account, limit_name FROM event WHERE id = ?1)",
-	/* These three have the same columns. */
+	/* These three have the same columns; the last has the kind behind them. */
 	[SQL_STANDING_LIST] =
 		"SELECT event, at_us, account, until_us, reason, author, x'', 0, 0, 0"
 		" FROM standing WHERE until_us > ?1",
 	[SQL_OVERRIDE_LIST] =
 		"SELECT event, at_us, account, until_us, reason, author, limit_name, rate_n,"
 		" window_us, is_size FROM override WHERE until_us > ?1",
-	[SQL_RESET_LIST] =
-		"SELECT id, at_us, account, 0, reason, author, coalesce(limit_name, x''), 0, 0, 0"
-		" FROM event WHERE at_us >= ?1 AND kind = 'reset' ORDER BY id",
+	[SQL_ACT_LIST] =
+		"SELECT id, at_us, account, 0, reason, author, coalesce(limit_name, x''), 0, 0, 0,"
+		" kind FROM event WHERE at_us >= ?1 AND kind IN ('reset', 'release', 'signal')"
+		" ORDER BY id",
 	[SQL_META_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_KEPT_PUT] = "INSERT OR REPLACE INTO kept (name, value, at_us) VALUES (?1, ?2, ?3)",

@@ -34,6 +34,8 @@ static const struct event_effect {
 	[EVENT_OVERRIDE_SET] = {.fact = SQL_OVERRIDE_PUT, .has_end = true, .has_rate = true},
 	[EVENT_OVERRIDE_UNSET] = {.fact = SQL_OVERRIDE_DROP},
 	[EVENT_RESET] = {.fact = SQL_STATEMENTS},
+	[EVENT_SIGNAL] = {.fact = SQL_STATEMENTS},
+	[EVENT_LADDER] = {.fact = SQL_STATEMENTS},
 	[EVENT_LISTING] = {.fact = SQL_STATEMENTS},
 	[EVENT_LIST_STATE] = {.fact = SQL_STATEMENTS},
 };

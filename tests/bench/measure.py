@@ -25,9 +25,11 @@ def build():
     tools = TOP / 'tests' / 'bench' / 'tools'
     run('cc', '-O2', '-o', BUILD / 'policybench', tools / 'policybench.c', '-lm')
     run('cc', '-O2', '-DLIBEVENT', '-o', BUILD / 'nullpolicy', tools / 'nullpolicy.c', '-levent_core')
-    modules = ['engine', 'limits', 'account', 'subject', 'config', 'protocol', 'base']
-    run('cc', '-O2', '-std=gnu11', '-I', TOP / 'include', '-o', BUILD / 'accounts', TOP / 'tests/bench/accounts.c',
-        *[BUILD / 'src' / ('libpolicyd_%s.a' % module) for module in modules], '-lconfig', '-lidn2')
+    modules = ['store', 'engine', 'egress', 'signals', 'limits', 'account', 'subject', 'dns', 'config', 'protocol', 'base']
+    for name in ('accounts', 'history'):
+        run('cc', '-O2', '-std=gnu11', '-I', TOP / 'include', '-o', BUILD / name, TOP / 'tests/bench' / (name + '.c'),
+            *[BUILD / 'src' / ('libpolicyd_%s.a' % module) for module in modules],
+            '-lconfig', '-lidn2', '-lsqlite3', '-ljansson', '-lpthread', '-lm')
 
 
 def cpu_seconds(pid):
@@ -107,7 +109,7 @@ def instrument(server, state):
     run('callgrind_control', '-i', state, server.process.pid, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def count_instructions(server, prepare=None):
+def count_instructions(server, prepare=None, load=('-s', SENDERS)):
     """Instructions in user space a request, once warm."""
     requests = 20000
     out = server.folder / 'callgrind'
@@ -116,9 +118,9 @@ def count_instructions(server, prepare=None):
     with server:
         if prepare:
             prepare(server)
-        server.load('-c', 100, '-s', SENDERS, '-n', 5000)
+        server.load('-c', 100, *load, '-n', 5000)
         instrument(server, 'on')
-        server.load('-c', 100, '-s', SENDERS, '-n', requests)
+        server.load('-c', 100, *load, '-n', requests)
         instrument(server, 'off')
     told = run('callgrind_annotate', out, stdout=subprocess.PIPE).stdout
     return int(re.search(r'^\s*([\d,]+).*PROGRAM TOTALS', told, re.M).group(1).replace(',', '')) / requests

@@ -11,13 +11,14 @@ import re
 # Which module a public header or row list belongs to. A new header needs a line here.
 OWNER = {
     'base': 'err.h mem.h span.h clock.h units.h addr.h address.h bytes.h siphash.h slab.h table.h log.h metric.h metric.def reference.h '
-            'suggest.h utf8.h',
+            'suggest.h utf8.h geo.h',
     'protocol': 'request.h verdict.h attribute.def stage.def action.def',
-    'config': 'config.h blocklist.h setting.def choice.def kind.def',
+    'config': 'config.h blocklist.h setting.def choice.def kind.def signal.def',
     'dns': 'dns.h',
     'subject': 'subject.h',
     'account': 'account.h event.h event.def',
     'limits': 'limits.h',
+    'signals': 'signals.h',
     'egress': 'egress.h',
     'engine': 'engine.h charge.h decision.h',
     'store': 'store.h snapshot.h writer.h lines.h',

@@ -5,9 +5,8 @@
 #include "policyd/units.h"
 #include "scenario.h"
 
-/* The account, and until when: "for TIME" at word at, or for good. */
-static int event_begin(struct scenario *s, const struct verb *verb, const struct words *words,
-	size_t at, struct scenario_event **ret)
+int desk_begin(struct scenario *s, const struct verb *verb, const struct words *words, size_t at,
+	struct scenario_event **ret)
 {
 	struct scenario_event *made = &s->event[s->events];
 	struct errbuf err;
@@ -36,8 +35,21 @@ static int event_begin(struct scenario *s, const struct verb *verb, const struct
 	return 0;
 }
 
-static int event_done(struct scenario *s, const struct scenario_event *made)
+/* The store gives back what holds, not what was. */
+static void suspensions_end(struct scenario *s, struct span account)
 {
+	for (size_t i = 0; i < s->events; i++) {
+		struct scenario_event *before = &s->event[i];
+		before->is_over =
+			before->is_over || (before->event.kind == EVENT_SUSPEND &&
+						   span_equal(before->event.account, account));
+	}
+}
+
+int desk_done(struct scenario *s, const struct scenario_event *made)
+{
+	if (made->event.kind == EVENT_RELEASE)
+		suspensions_end(s, made->event.account);
 	s->events++;
 	engine_apply(s->engine, &made->event, scenario_now(s));
 	return 0;
@@ -46,12 +58,27 @@ static int event_done(struct scenario *s, const struct scenario_event *made)
 int desk_event(struct scenario *s, const struct verb *verb, const struct words *words)
 {
 	struct scenario_event *made;
-	int r = event_begin(s, verb, words, 2, &made);
+	int r = desk_begin(s, verb, words, 2, &made);
 	if (r != 0)
 		return r;
 	if (event_kind_of(span_of(verb->word), &made->event.kind) != 0)
 		return fail(s, "no event is called %s", verb->word);
-	return event_done(s, made);
+	return desk_done(s, made);
+}
+
+int desk_release(struct scenario *s, const struct verb *verb, const struct words *words)
+{
+	struct scenario_event *made;
+	const char *verdict = words->n > 2 ? words->word[2] : "";
+	int r = desk_begin(s, verb, words, words->n, &made);
+	if (r != 0)
+		return r;
+	if (verdict[0] && strcmp(verdict, VERDICT_FALSE_POSITIVE) != 0 &&
+		strcmp(verdict, VERDICT_CONFIRMED) != 0)
+		return fail(s, "usage: %s %s", verb->word, verb->usage);
+	made->event.kind = EVENT_RELEASE;
+	made->event.limit = span_of(verdict);
+	return desk_done(s, made);
 }
 
 int desk_override(struct scenario *s, const struct verb *verb, const struct words *words)
@@ -59,7 +86,7 @@ int desk_override(struct scenario *s, const struct verb *verb, const struct word
 	struct scenario_event *made;
 	struct errbuf err;
 	bool is_set = strcmp(verb->word, "override") == 0;
-	int r = event_begin(s, verb, words, 4, &made);
+	int r = desk_begin(s, verb, words, 4, &made);
 	if (r != 0)
 		return r;
 	made->event.kind = is_set ? EVENT_OVERRIDE_SET : EVENT_OVERRIDE_UNSET;
@@ -68,7 +95,7 @@ int desk_override(struct scenario *s, const struct verb *verb, const struct word
 		return fail(s, "no limit is called %s", words->word[2]);
 	if (is_set && rate_parse(span_of(words->word[3]), &made->event.rate, &err) != 0)
 		return fail(s, "%s", err.text);
-	return event_done(s, made);
+	return desk_done(s, made);
 }
 
 int desk_class(struct scenario *s, const struct verb *verb, const struct words *words)

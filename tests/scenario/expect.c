@@ -6,8 +6,9 @@
 
 int expect_parse(struct scenario *s, char *const *word, size_t n, struct expect *ret)
 {
-	*ret = (struct expect){.action = ACTION_DUNNO};
-	if (n == 0 || action_of(span_of(word[0]), &ret->action) != 0)
+	*ret = (struct expect){.action = ACTION_COUNT};
+	bool is_any = n && strcmp(word[0], "any") == 0;
+	if (n == 0 || (!is_any && action_of(span_of(word[0]), &ret->action) != 0))
 		return fail(s, "expect needs an action, and \"%s\" is none", n ? word[0] : "");
 	const struct {
 		const char *word;
@@ -18,6 +19,8 @@ int expect_parse(struct scenario *s, char *const *word, size_t n, struct expect 
 		{"would", &ret->would},
 		{"text", &ret->text},
 		{"reference", &ret->reference},
+		{"step", &ret->step},
+		{"would-step", &ret->would_step},
 	};
 	for (size_t i = 1; i < n; i += 2) {
 		struct span *value = NULL;
@@ -25,7 +28,9 @@ int expect_parse(struct scenario *s, char *const *word, size_t n, struct expect 
 			value = strcmp(word[i], keys[k].word) == 0 ? keys[k].value : value;
 		if (!value || i + 1 == n)
 			return fail(s,
-				"\"%s\": code, rule, would, text or reference and a word expected",
+				"\"%s\": code, rule, would, text, reference, step or would-step "
+				"and a "
+				"word expected",
 				word[i]);
 		*value = span_of(word[i + 1]);
 	}
@@ -92,17 +97,23 @@ static int mismatch(
 {
 	char wanted[400], code[24] = "";
 	const int size = sizeof(wanted);
-	int n = snprintf(wanted, sizeof(wanted), "%s", action_rows[expect->action].word);
+	int n = snprintf(wanted, sizeof(wanted), "%s",
+		expect->action == ACTION_COUNT ? "any" : action_rows[expect->action].word);
 	n = add(wanted, n, size, "code", expect->code);
 	n = add(wanted, n, size, "rule", expect->rule);
 	n = add(wanted, n, size, "would", expect->would);
 	n = add(wanted, n, size, "text", expect->text);
-	(void)add(wanted, n, size, "reference", expect->reference);
+	n = add(wanted, n, size, "reference", expect->reference);
+	n = add(wanted, n, size, "step", expect->step);
+	(void)add(wanted, n, size, "would-step", expect->would_step);
 	if (v->code && snprintf(code, sizeof(code), " code %u", (unsigned)v->code) < 0)
 		code[0] = '\0';
-	return fail(s, "%s: expected %s; came %s%s rule \"%s\" would \"%s\" text \"%s\"%s%s", what,
-		wanted, action_rows[v->action].word, code, v->rule, v->would, v->text,
-		v->reference[0] ? " reference " : "", v->reference);
+	return fail(s,
+		"%s: expected %s; came %s%s rule \"%s\" would \"%s\" text \"%s\"%s%s step %s "
+		"would-step %s score %.1f",
+		what, wanted, action_rows[v->action].word, code, v->rule, v->would, v->text,
+		v->reference[0] ? " reference " : "", v->reference, step_name((enum step)v->step),
+		step_name((enum step)v->would_step), v->score);
 }
 
 int expect_check(struct scenario *s, const struct expect *expect, const struct verdict *verdict,
@@ -114,8 +125,11 @@ int expect_check(struct scenario *s, const struct expect *expect, const struct v
 	if (!is_sound(verdict))
 		return fail(
 			s, "%s: the reply is not one line of ASCII: \"%s\"", what, verdict->text);
-	if (verdict->action == expect->action && is_code(expect->code, verdict->code) &&
+	bool is_action = expect->action == ACTION_COUNT || expect->action == verdict->action;
+	if (is_action && is_code(expect->code, verdict->code) &&
 		is_word(expect->rule, verdict->rule) && is_word(expect->would, verdict->would) &&
+		is_word(expect->step, step_name((enum step)verdict->step)) &&
+		is_word(expect->would_step, step_name((enum step)verdict->would_step)) &&
 		has_text && is_reference(s, expect->reference, verdict->reference))
 		return 0;
 	return mismatch(s, expect, verdict, what);

@@ -51,6 +51,7 @@ void scenario_effects(struct scenario *s)
 	struct effect effect;
 	while (engine_effect(s->engine, &effect)) {
 		s->decisions += effect.kind == EFFECT_DECISION;
+		signal_effect(s, &effect);
 		if (effect.kind == EFFECT_NOTE && s->notes < NOTES_MAX)
 			span_copy(span_of(effect.note), s->note[s->notes++], sizeof(s->note[0]));
 	}
@@ -96,7 +97,7 @@ static int configure(struct scenario *s, const char *text)
 
 /* A block, up to its "end". */
 struct block {
-	enum { BLOCK_CONFIG, BLOCK_RELOAD, BLOCK_FILE } kind;
+	enum { BLOCK_CONFIG, BLOCK_RELOAD, BLOCK_FILE, BLOCK_REPEAT } kind;
 	const char *name; /* FILE */
 };
 
@@ -106,6 +107,9 @@ static bool block_of(const struct words *words, struct block *ret)
 	const char *word = words->n ? words->word[0] : "";
 	*ret = (struct block){.kind = BLOCK_CONFIG, .name = words->n == 2 ? words->word[1] : NULL};
 	if (words->n == 1 && strcmp(word, "config") == 0)
+		return true;
+	ret->kind = BLOCK_REPEAT;
+	if (strcmp(word, "repeat") == 0)
 		return true;
 	ret->kind = words->n == 2 ? BLOCK_FILE : BLOCK_RELOAD;
 	return strcmp(word, ret->kind == BLOCK_FILE ? "file" : "reload") == 0 && words->n <= 2;
@@ -128,26 +132,39 @@ static char *block_text(struct scenario *s, char **at, size_t n)
 	return NULL;
 }
 
-static int block_run(struct scenario *s, const struct block *block, char **at)
+static int block_text_run(
+	struct scenario *s, const struct block *block, const struct words *words, char *text)
+{
+	if (block->kind == BLOCK_REPEAT)
+		return repeat_run(s, words, text);
+	if (block->kind == BLOCK_FILE)
+		return files_write(s, block->name, text);
+	memcpy(text + strlen(text), LISTEN, sizeof(LISTEN));
+	return configure(s, text);
+}
+
+static int block_run(
+	struct scenario *s, const struct block *block, const struct words *words, char **at)
 {
 	unsigned begun = s->line;
-	bool is_file = block->kind == BLOCK_FILE;
-	if (!is_file && (block->kind == BLOCK_RELOAD) != (s->engine != NULL))
+	bool is_config = block->kind == BLOCK_CONFIG || block->kind == BLOCK_RELOAD;
+	if (is_config && (block->kind == BLOCK_RELOAD) != (s->engine != NULL))
 		return fail(s, "config comes first and once, then reload");
 	/* As many empty lines as stand before it: messages tell the right line. */
-	char *text = block_text(s, at, is_file ? 0 : begun);
-	if (!text) {
+	char *text = block_text(s, at, is_config ? begun : 0);
+	unsigned end = s->line;
+	if (block->kind == BLOCK_REPEAT || !text)
 		s->line = begun;
+	if (!text)
 		return fail(s, "the block that begins here has no \"end\"");
-	}
-	if (!is_file)
-		memcpy(text + strlen(text), LISTEN, sizeof(LISTEN));
-	int r = is_file ? files_write(s, block->name, text) : configure(s, text);
+	int r = block_text_run(s, block, words, text);
+	if (r == 0)
+		s->line = end;
 	free(text);
 	return r;
 }
 
-static int run_lines(struct scenario *s, char *text)
+int scenario_lines(struct scenario *s, char *text)
 {
 	struct words words;
 	struct block block;
@@ -158,10 +175,16 @@ static int run_lines(struct scenario *s, char *text)
 		if (words_split(line, &words, &err) != 0)
 			return fail(s, "%s", err.text);
 		if (block_of(&words, &block))
-			r = block_run(s, &block, &text);
+			r = block_run(s, &block, &words, &text);
 		else if (words.n)
 			r = verb_run(s, &words);
 	}
+	return r;
+}
+
+static int run_all(struct scenario *s, char *text)
+{
+	int r = scenario_lines(s, text);
 	if (r == 0 && s->notes)
 		r = fail(s, "at the end: a note that nobody expected: %s", s->note[0]);
 	if (r == 0 && s->checks == 0)
@@ -209,10 +232,11 @@ static int run_file(const char *path, bool is_lazy, char title[static 120], char
 	s.attributes.server_port = SPAN("587");
 	int r = title_of(&s, text, title, 120);
 	if (r == 0)
-		r = run_lines(&s, text);
+		r = run_all(&s, text);
 	memcpy(error, s.error, sizeof(s.error));
 	state_free(&s);
 	files_free(&s);
+	repeat_free(&s);
 	free(text);
 	return r;
 }

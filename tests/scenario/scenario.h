@@ -5,7 +5,9 @@
  *	scenario.c  files, blocks, the report
  *	verb.c      what a line does; what it expects of a verdict is in expect.c
  *	desk.c      the lines of operators
+ *	signal.c    what speaks for a compromised account, and where clients stand
  *	state.c     snapshots, and what ends the process
+ *	repeat.c    the same lines again and again
  *	files.c     files beside the configuration
  *	words.c     a line as words
  */
@@ -38,6 +40,7 @@ struct scenario_conn {
 struct scenario_event {
 	struct policy_event event;
 	struct account_name name;
+	bool is_over; /* a suspension that a later release ended */
 };
 
 /* Blocks of saved state, in order; owns their bytes. */
@@ -69,9 +72,14 @@ struct scenario {
 		char name[NAME_SIZE], reference[REFERENCE_SIZE];
 	} reference[REFERENCES_MAX];
 	size_t references;
-	unsigned decisions; /* published and not yet asked for */
+	unsigned decisions;       /* published and not yet asked for */
+	char step[NOTES_MAX][64]; /* "login:alice slow", by the ladder and not yet asked for */
+	size_t steps;
 	char note[NOTES_MAX][304];
 	size_t notes;
+	unsigned delivered; /* recipients of "message" lines, not yet asked for */
+	/* Of rounds: what is remembered points into their lines. */
+	struct scenario_round *rounds;
 };
 
 /* Sets the error, with file and line before it; always -EINVAL. */
@@ -80,14 +88,26 @@ struct now scenario_now(const struct scenario *s);
 /* Fetches what the engine wants done. */
 void scenario_effects(struct scenario *s);
 
+/* Does these lines, which are changed. 0 or -EINVAL. */
+MUST_CHECK int scenario_lines(struct scenario *s, char *text);
+
+/* ---- repeat.c ---- */
+
+/* The lines with $N in place of the number of the round, from 1: "repeat N every TIME". */
+MUST_CHECK int repeat_run(struct scenario *s, const struct words *words, const char *lines);
+void repeat_free(struct scenario *s);
+
 /* ---- expect.c ---- */
 
 /* What a verdict should be. A span with p == NULL is not looked at. */
 struct expect {
-	enum action action;
-	struct span code, rule, would, text, reference;
+	enum action action; /* ACTION_COUNT: whatever it is */
+	struct span code, rule, would, text, reference, step, would_step;
 };
-/* From "ACTION [code NNN] [rule NAME] [would NAME] [text TEXT] [reference NAME]". 0 or -EINVAL. */
+/*
+ * From "ACTION [code NNN] [rule NAME] [would NAME] [text TEXT] [reference NAME] [step STEP]
+ * [would-step STEP]". 0 or -EINVAL.
+ */
 MUST_CHECK int expect_parse(struct scenario *s, char *const *word, size_t n, struct expect *ret);
 /* what: the request, for the message. 0 or -EINVAL. */
 MUST_CHECK int expect_check(struct scenario *s, const struct expect *expect,
@@ -97,6 +117,10 @@ MUST_CHECK int expect_check(struct scenario *s, const struct expect *expect,
 
 /* Does one line that is neither empty nor a block. 0 or -EINVAL. */
 MUST_CHECK int verb_run(struct scenario *s, const struct words *words);
+/* Time passes until then, since the beginning; with ticks, or without. 0 or -EINVAL. */
+MUST_CHECK int verb_pass(struct scenario *s, int64_t at_us);
+/* Whether a number is in "N", "A..B", "A.." or "..B". 0 or -EINVAL. */
+MUST_CHECK int verb_within(struct scenario *s, const char *what, double came, const char *range);
 
 struct verb {
 	const char *word, *usage; /* usage: what follows the word */
@@ -109,9 +133,29 @@ struct verb {
 /* ---- desk.c ---- */
 
 /* What operators do, and one thing that they look at. */
+/* The account that is word 1, and until when: "for TIME" at word at, or for good. */
+MUST_CHECK int desk_begin(struct scenario *s, const struct verb *verb, const struct words *words,
+	size_t at, struct scenario_event **ret);
+int desk_done(struct scenario *s, const struct scenario_event *made);
+int desk_release(struct scenario *s, const struct verb *verb, const struct words *words);
 int desk_event(struct scenario *s, const struct verb *verb, const struct words *words);
 int desk_override(struct scenario *s, const struct verb *verb, const struct words *words);
 int desk_class(struct scenario *s, const struct verb *verb, const struct words *words);
+
+/* ---- signal.c ---- */
+
+/* "CC", "CC/ASN" or "CC/ASN/LATITUDE/LONGITUDE", in degrees; "-": nothing is known. False: neither. */
+bool geo_parse(struct span text, struct geo *ret);
+int signal_add(struct scenario *s, const struct verb *verb, const struct words *words);
+int signal_step(struct scenario *s, const struct verb *verb, const struct words *words);
+/* The step that the ladder told of last, of whichever account. */
+int signal_event(struct scenario *s, const struct verb *verb, const struct words *words);
+/* What speaks against an account now: one signal's points, or all. */
+int signal_evidence(struct scenario *s, const struct verb *verb, const struct words *words);
+/* Tells who writes a scenario, as lines of comment, and checks nothing. */
+int signal_show(struct scenario *s, const struct verb *verb, const struct words *words);
+int signal_score(struct scenario *s, const struct verb *verb, const struct words *words);
+void signal_effect(struct scenario *s, const struct effect *effect);
 
 /* ---- state.c ---- */
 

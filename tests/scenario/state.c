@@ -39,6 +39,8 @@ static int blocks_save(struct scenario *s)
 		step = engine_save_step(s->engine, &save, &input, scenario_now(s), block);
 		if (block->n)
 			blocks->n++;
+		else
+			bytes_free(block);
 	}
 	return step == SAVE_DONE ? 0 : fail(s, "the state does not fit in %d blocks", BLOCKS_MAX);
 }
@@ -54,13 +56,23 @@ static int blocks_load(struct scenario *s, struct engine_load *load)
 	return 0;
 }
 
-/* What the store gives back; of resets those that the counters do not know of. */
+/* What the counters may know of already. */
+static bool is_act(const struct policy_event *event)
+{
+	return event->kind == EVENT_RESET || event->kind == EVENT_RELEASE ||
+	       event->kind == EVENT_SIGNAL;
+}
+
+/* What the store gives back: first what happened since the snapshot, then what holds. */
 static void events_apply(struct scenario *s, wall_t saved_at)
 {
-	for (size_t i = 0; i < s->events; i++) {
-		const struct policy_event *event = &s->event[i].event;
-		if (event->kind != EVENT_RESET || event->at.us >= saved_at.us)
-			engine_apply(s->engine, event, scenario_now(s));
+	for (int acts = 1; acts >= 0; acts--) {
+		for (size_t i = 0; i < s->events; i++) {
+			const struct policy_event *event = &s->event[i].event;
+			if (is_act(event) == (acts == 1) && !s->event[i].is_over &&
+				(!acts || event->at.us >= saved_at.us))
+				engine_apply(s->engine, event, scenario_now(s));
+		}
 	}
 }
 

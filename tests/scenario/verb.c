@@ -22,6 +22,11 @@ static struct scenario_conn *conn_find(struct scenario *s, const char *name)
 static int attribute_set(struct scenario *s, const char *word, struct request *request)
 {
 	const char *equals = strchr(word, '=');
+	/* None of Postfix's: what a database would say of the client's address. */
+	if (span_starts(span_of(word), SPAN("geo=")))
+		return geo_parse(span_of(equals + 1), &request->geo)
+			       ? 0
+			       : fail(s, "\"%s\": geo=CC/ASN/LATITUDE/LONGITUDE expected", word);
 	const struct attribute_row *row =
 		equals ? attribute_find(span_make(word, (size_t)(equals - word))) : NULL;
 	if (!row)
@@ -40,6 +45,8 @@ static void attributes_over(const struct request *from, struct request *request)
 		if (given->p)
 			*(struct span *)(void *)((char *)request + at) = *given;
 	}
+	if (geo_has_country(&from->geo) || from->geo.asn)
+		request->geo = from->geo;
 }
 
 static int run_conn(struct scenario *s, const struct verb *verb, const struct words *words)
@@ -137,13 +144,13 @@ static int asking_of(
 }
 
 /* The words of one step, NUL-terminated one after the other. */
-struct step {
+struct line_step {
 	char bytes[4096];
 	const char *word[WORDS_MAX];
 };
 
 static int step_of(
-	struct scenario *s, const struct asking *asking, uint32_t number, struct step *ret)
+	struct scenario *s, const struct asking *asking, uint32_t number, struct line_step *ret)
 {
 	size_t at = 0;
 	for (size_t i = 0; i < asking->n; i++) {
@@ -183,7 +190,7 @@ static int ask_step(struct scenario *s, const struct asking *asking, uint32_t nu
 {
 	struct request request = {.stage = STAGE_UNKNOWN};
 	struct verdict verdict;
-	struct step step;
+	struct line_step step;
 	size_t i = 0;
 	int r = step_of(s, asking, number, &step);
 	request.protocol_state = span_of(asking->verb->stage);
@@ -206,30 +213,51 @@ static int run_ask(struct scenario *s, const struct verb *verb, const struct wor
 	return r;
 }
 
+/* Words that name no attribute are recipients; the others go into what all requests have in common. */
+static bool is_recipient(const char *word)
+{
+	const char *equals = strchr(word, '=');
+	return !equals || (!span_starts(span_of(word), SPAN("geo=")) &&
+				  !attribute_find(span_make(word, (size_t)(equals - word))));
+}
+
+static int message_data(
+	struct scenario *s, const struct asking *asking, struct request *data, unsigned accepted)
+{
+	struct verdict verdict;
+	char count[16];
+	if (snprintf(count, sizeof(count), "%u", accepted) < 0)
+		return -EINVAL;
+	data->protocol_state = SPAN("DATA");
+	data->recipient_count = span_of(count);
+	return put(s, asking, data, &verdict);
+}
+
 /* As a client sends a message: DATA tells of the recipients that were accepted, if there are any. */
 static int message_step(struct scenario *s, const struct asking *asking, uint32_t number)
 {
 	struct verdict verdict = {.action = ACTION_DUNNO};
-	struct step step;
-	char count[16];
+	struct line_step step;
 	unsigned accepted = 0;
+	bool is_held = false;
 	int r = step_of(s, asking, number, &step);
+	struct request common = {.instance = span_of(step.word[0])};
+	for (size_t i = 1; r == 0 && i < asking->n; i++)
+		r = is_recipient(step.word[i]) ? 0 : attribute_set(s, step.word[i], &common);
 	for (size_t i = 1; r == 0 && i < asking->n; i++) {
-		struct request rcpt = {
-			.protocol_state = SPAN("RCPT"),
-			.instance = span_of(step.word[0]),
-			.recipient = span_of(step.word[i]),
-		};
+		struct request rcpt = common;
+		if (!is_recipient(step.word[i]))
+			continue;
+		rcpt.protocol_state = SPAN("RCPT");
+		rcpt.recipient = span_of(step.word[i]);
 		r = put(s, asking, &rcpt, &verdict);
 		accepted += r == 0 && action_rows[verdict.action].accepts;
+		is_held = is_held || verdict.action == ACTION_HOLD;
 	}
 	if (r != 0 || accepted == 0)
 		return r;
-	struct request data = {.protocol_state = SPAN("DATA"), .instance = span_of(step.word[0])};
-	if (snprintf(count, sizeof(count), "%u", accepted) < 0)
-		return -EINVAL;
-	data.recipient_count = span_of(count);
-	return put(s, asking, &data, &verdict);
+	s->delivered += is_held ? 0 : accepted;
+	return message_data(s, asking, &common, accepted);
 }
 
 static int run_message(struct scenario *s, const struct verb *verb, const struct words *words)
@@ -258,6 +286,14 @@ static void pass_until(struct scenario *s, int64_t at_us)
 	scenario_effects(s);
 }
 
+int verb_pass(struct scenario *s, int64_t at_us)
+{
+	if (at_us < s->at_us || at_us > 400 * DAY_US)
+		return fail(s, "time goes forward only, and ends after 400 days");
+	pass_until(s, at_us);
+	return 0;
+}
+
 static int run_time(struct scenario *s, const struct verb *verb, const struct words *words)
 {
 	struct errbuf err;
@@ -266,10 +302,7 @@ static int run_time(struct scenario *s, const struct verb *verb, const struct wo
 		return fail(s, "%s", err.text);
 	if (strcmp(verb->word, "advance") == 0)
 		us += s->at_us;
-	if (us < s->at_us || us > 400 * DAY_US)
-		return fail(s, "time goes forward only, and ends after 400 days");
-	pass_until(s, us);
-	return 0;
+	return verb_pass(s, us);
 }
 
 /* The wall clock alone is set, as by somebody who set it wrong before. */
@@ -299,6 +332,28 @@ static int number_check(struct scenario *s, const struct words *words, uint64_t 
 		return 0;
 	return fail(
 		s, "%s: expected %s; came %llu", words->word[0], last, (unsigned long long)came);
+}
+
+int verb_within(struct scenario *s, const char *what, double came, const char *range)
+{
+	const char *dots = strstr(range, "..");
+	struct span low = dots ? span_make(range, (size_t)(dots - range)) : span_of(range);
+	struct span high = dots ? span_of(dots + 2) : low;
+	uint64_t from = 0, to = UINT32_MAX;
+	s->checks++;
+	if ((low.n && span_to_u64(low, &from) != 0) || (high.n && span_to_u64(high, &to) != 0) ||
+		(low.n == 0 && high.n == 0) || from > to)
+		return fail(s, "\"%s\": a number, or A..B, A.. or ..B expected", range);
+	if (came >= (double)from && came <= (double)to)
+		return 0;
+	return fail(s, "%s: expected %s; came %.1f", what, range, came);
+}
+
+static int run_delivered(struct scenario *s, const struct verb *verb, const struct words *words)
+{
+	unsigned came = s->delivered;
+	s->delivered = 0;
+	return verb_within(s, verb->word, came, words->word[1]);
 }
 
 static int view_of(struct scenario *s, const char *account, struct engine_account_view *ret)
@@ -388,12 +443,13 @@ static const struct verb verbs[] = {
 	{"rcpt",      IM " RECIPIENT" AV,                 3, ANY, run_ask, "RCPT", {"instance", "recipient"}},
 	{"data",      IM " COUNT" AV,                     3, ANY, run_ask, "DATA", {"instance", "recipient_count"}},
 	{"eom",       IM " COUNT" AV,                     3, ANY, run_ask, "END-OF-MESSAGE", {"instance", "recipient_count"}},
-	{"message",   IM " RECIPIENT...",                 3, ANY, run_message, NULL, {NULL}},
+	{"message",   IM " RECIPIENT..." AV,              3, ANY, run_message, NULL, {NULL}},
 	{"at",        "TIME",                             1, 1,   run_time, NULL, {NULL}},
 	{"advance",   "TIME",                             1, 1,   run_time, NULL, {NULL}},
 	{"wall",      "back|forward TIME",                2, 2,   run_wall, NULL, {NULL}},
 	{"suspend",   "ACCOUNT [for TIME]",               1, 3,   desk_event, NULL, {NULL}},
-	{"release",   "ACCOUNT",                          1, 1,   desk_event, NULL, {NULL}},
+	{"release",   "ACCOUNT [VERDICT]",                1, 2,   desk_release, NULL, {NULL}},
+	{"signal",    "ACCOUNT NAME [N]",                 2, 3,   signal_add, NULL, {NULL}},
 	{"reset",     "ACCOUNT",                          1, 1,   desk_event, NULL, {NULL}},
 	{"override",  "ACCOUNT LIMIT RATE [for TIME]",    3, 5,   desk_override, NULL, {NULL}},
 	{"unset",     "ACCOUNT LIMIT",                    2, 2,   desk_override, NULL, {NULL}},
@@ -406,8 +462,14 @@ static const struct verb verbs[] = {
 	{"used",      "ACCOUNT RULE N",                   3, 3,   run_used, NULL, {NULL}},
 	{"reserved",  "ACCOUNT RULE N",                   3, 3,   run_used, NULL, {NULL}},
 	{"next",      "ACCOUNT" EX,                       3, ANY, run_next, NULL, {NULL}},
+	{"step",      "ACCOUNT STEP",                     2, 2,   signal_step, NULL, {NULL}},
+	{"told",      "ACCOUNT STEP|suspended|nothing",   1, 2,   signal_event, NULL, {NULL}},
 	{"accounts",  "N",                                1, 1,   run_accounts, NULL, {NULL}},
 	{"decisions", "N",                                1, 1,   run_decisions, NULL, {NULL}},
+	{"evidence",  "ACCOUNT SIGNAL RANGE [TEXT]",      3, 4,   signal_evidence, NULL, {NULL}},
+	{"score",     "ACCOUNT RANGE",                    2, 2,   signal_score, NULL, {NULL}},
+	{"show",      "ACCOUNT",                          1, 1,   signal_show, NULL, {NULL}},
+	{"delivered", "RANGE",                            1, 1,   run_delivered, NULL, {NULL}},
 	{"note",      "TEXT",                             1, 1,   run_note, NULL, {NULL}},
 };
 /* clang-format on */

@@ -6,6 +6,7 @@ import random
 import subprocess
 
 from harness import Policyd, contains, equal, free_port, request
+from mmdb import write
 from postfix import mail_server
 
 RECORD = 'record = { file = "@/record.jsonl"; };\nlost_connection_grace = "50ms";\n'
@@ -13,19 +14,29 @@ LIMITS = '''{ name = "hourly"; rate = "12/1h"; }, { name = "mails"; unit = "mess
     { name = "trial"; rate = "4/1h"; mode = "observe"; }, { name = "holding"; rate = "9/1h"; action = "HOLD"; }'''
 
 
-def decisions(path):
-    """(instance, action, rule) of each decision line."""
+def lines_of(path):
+    """Decision lines."""
     with open(path) as f:
         lines = [json.loads(line) for line in f]
-    return [(line.get('instance', ''), line['action'], line['rule']) for line in lines if 'event' not in line]
+    return [line for line in lines if 'event' not in line]
 
 
-def replays(case, policyd, least):
+def decisions(path):
+    """(instance, action, rule) of each decision line."""
+    return [(line.get('instance', ''), line['action'], line['rule']) for line in lines_of(path)]
+
+
+def ladder_lines(path):
+    """Where the ladder stood at each decision line."""
+    return [(line['step'], line['would'], line['score']) for line in lines_of(path)]
+
+
+def replays(case, policyd, least, config=None):
     """Stops the daemon, replays its record, compares line by line."""
     equal(policyd.stop(), 0)
     record, out = policyd.folder / 'record.jsonl', policyd.folder / 'decisions.jsonl'
     done = subprocess.run(
-        [case.build / 'policyd' / 'policyctl', 'simulate', '-c', policyd.config, '--decisions', out, record],
+        [case.build / 'policyd' / 'policyctl', 'simulate', '-c', config or policyd.config, '--decisions', out, record],
         capture_output=True, text=True, timeout=120, env=policyd.environment())
     equal(done.returncode, 0, done.stdout + done.stderr)
     live, replayed = decisions(record), decisions(out)
@@ -33,6 +44,9 @@ def replays(case, policyd, least):
     equal(len(replayed), len(live), 'decisions')
     for number, (was, now) in enumerate(zip(live, replayed), 1):
         equal(now, was, 'decision %d' % number)
+    for number, (was, now) in enumerate(zip(ladder_lines(record), ladder_lines(out)), 1):
+        equal(now[:2], was[:2], 'steps of decision %d' % number)
+        assert abs(now[2] - was[2]) <= 0.011, 'score %s instead of %s in decision %d' % (now[2], was[2], number)
     return {(action.split()[0], rule) for _, action, rule in live}
 
 
@@ -78,6 +92,62 @@ def test_raw_clients_replay(case):
     seen = replays(case, policyd, 600)
     for action in ('DUNNO', 'DEFER_IF_PERMIT', 'HOLD', 'REJECT'):
         contains({a for a, _ in seen}, action, 'actions (seed %d)' % seed)
+
+
+LADDER = '''signals = { mode = "enforce"; };
+ladder = { note = 5; slow = 10; hold = 20; suspend = 32; slow_rate = "3/1h"; hold_messages = 2; max_auto = "1000/1h";
+  learning = "0s"; };
+local_domains = [ "example.org" ];
+'''
+PLACES = 'geoip = { databases = [ "@/places.mmdb" ]; };\n'
+
+
+def ask_message(client, chance, user, address, recipients, helo='pc'):
+    instance = '%x.%x' % (chance.randrange(1 << 40), chance.randrange(1 << 16))
+    for recipient in recipients:
+        client.ask(request(sasl_username='u%d@example.org' % user, client_address=address, helo_name=helo, size=4000,
+                           instance=instance, sender='u%d@example.org' % user, recipient=recipient))
+    client.ask(request(sasl_username='u%d@example.org' % user, client_address=address, helo_name=helo, size=4000,
+                       instance=instance, sender='u%d@example.org' % user, recipient='', recipient_count=len(recipients),
+                       protocol_state='END-OF-MESSAGE'))
+
+
+def ladder_round(case, policyd, chance):
+    """Many live as usual, two are attacked from all over the world."""
+    client = case.client(policyd)
+    for user in range(120):
+        ask_message(client, chance, user, '192.0.2.%d' % (user + 1),
+                    ['friend%d@example.com' % (user % 7), 'u%d@example.org' % (user + 1)])
+    for n in range(25):
+        for user in (3, 5):
+            ask_message(client, chance, user, '198.18.%d.%d' % (n % 40, n + 1),
+                        ['v%d.%d@d%d.example' % (n, r, r) for r in range(5)], 'win-%d' % n)
+
+
+def test_ladder_replays_without_a_database(case):
+    """Hundreds of logins, an attack, what the desk did, a restart: as it was, by the places that were recorded."""
+    policyd = case.policyd(RECORD + LADDER + PLACES, '{ name = "hourly"; rate = "1000/1h"; }', start=False)
+    write(policyd.folder / 'places.mmdb', 'GeoLite2-City', {
+        **{'198.18.%d.0/24' % n: {'country': {'iso_code': 'BR' if n % 2 else 'VN'},
+                                  'location': {'latitude': 21.0 - n, 'longitude': 105.8}} for n in range(40)},
+        '192.0.2.0/24': {'country': {'iso_code': 'DE'}, 'location': {'latitude': 52.5, 'longitude': 13.4}}})
+    policyd.allow(r'WARNING suspend ')
+    policyd.start()
+    seed = random.SystemRandom().randrange(1 << 32)
+    print('# seed %d' % seed)
+    chance = random.Random(seed)
+    ladder_round(case, policyd, chance)
+    policyd.ctl('release', 'u3@example.org', '--verdict', 'false-positive', '--reason', 'test')
+    policyd.ctl('release', 'u5@example.org', '--verdict', 'confirmed', '--reason', 'test')
+    policyd.ctl('signal', 'add', 'u9@example.org', 'reported', '5', '--reason', 'test')
+    ladder_round(case, policyd, chance)
+    policyd.restart()
+    ladder_round(case, policyd, chance)
+    config = policyd.folder / 'without.conf'
+    config.write_text(policyd.config.read_text().replace('places.mmdb', 'absent.mmdb'))
+    seen = replays(case, policyd, 700, config)
+    for rule in ('slow', 'hold', 'suspended'):
+        contains({r for _, r in seen}, rule, 'rules that acted (seed %d)' % seed)
 
 
 def test_restart_goes_on_in_the_same_file(case):

@@ -290,6 +290,7 @@ static inline uint64_t cost_of(const struct rule *rule, const struct entry *entr
 	case UNIT_BYTES:
 		return recipients ? entry->bytes : 0;
 	case UNIT_REJECTED_RECIPIENTS:
+	case UNIT_NEW_RECIPIENTS:
 	case UNIT_COUNT:
 		break;
 	}

@@ -69,7 +69,7 @@ static inline unsigned standing_after_start(const char *state)
 
 	ck_assert(!store_was_lost(s, NULL));
 	ck_assert_int_eq(
-		store_load(s, &(struct store_load_query){.wall = {T0}, .resets_since = WALL_NEVER},
+		store_load(s, &(struct store_load_query){.wall = {T0}, .acts_since = WALL_NEVER},
 			count_one, &n, &err),
 		0);
 	store_free(s);

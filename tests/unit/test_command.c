@@ -77,7 +77,7 @@ START_TEST(test_rows)
 	/* Changing needs a right; looking does not. */
 	bool changes = _i == COMMAND_suspend || _i == COMMAND_release ||
 		       _i == COMMAND_override_set || _i == COMMAND_override_unset ||
-		       _i == COMMAND_reset || _i == COMMAND_reload;
+		       _i == COMMAND_reset || _i == COMMAND_reload || _i == COMMAND_signal_add;
 	ck_assert_int_eq(row->right > RIGHT_VIEW, changes);
 }
 END_TEST

@@ -164,7 +164,8 @@ static const struct mistake {
 	{"suspension = { action = \"421 4.7.1 x\"; };", "ends the SMTP session"},
 	{"limits = ( { name = \"a\"; rate = \"1/1h\"; unit = \"recipient\"; } );",
 		"limits.unit \"recipient\": write one of \"messages\", \"recipients\", "
-		"\"external-recipients\", \"bytes\", \"rejected-recipients\" (did you "
+		"\"external-recipients\", \"bytes\", \"rejected-recipients\", "
+		"\"new-recipients\" (did you "
 		"mean \"recipients\"?)"},
 	{"limits = ( { name = \"a\"; rate = \"1/1h\"; key = \"user\"; } );",
 		"write one of \"account\""},
@@ -266,7 +267,7 @@ static const struct mistake {
 	{"\n/* no end\n\n", "E t.conf:2: the comment that begins here is never closed"},
 	{"@include \"/etc/passwd\"",
 		"E t.conf:1: @include is not taken: put the file into conf.d/"},
-	{"geoip = ((((((((((((((((((1))))))))))))))))));",
+	{"cluster = ((((((((((((((((((1))))))))))))))))));",
 		"E t.conf:1: brackets are nested too deeply"},
 	/* Warnings. */
 	{"trusted_networks = [ \"0.0.0.0/0\" ];",
@@ -278,8 +279,8 @@ static const struct mistake {
 		"W t.conf:1: relay_networks \"0.0.0.0/0\": everybody"},
 	{"aup = \"\xc3\xa9\";", "W t.conf:1: aup \"\\xc3\\xa9\": replies are ASCII"},
 	{"limits = ( );", "W t.conf:1: no limits: nothing is limited"},
-	{"geoip = { any = \"thing\"; };\n",
-		"W t.conf:1: the module for \"geoip\" is not built into this policyd; "
+	{"cluster = { any = \"thing\"; };\n",
+		"W t.conf:1: the module for \"cluster\" is not built into this policyd; "
 		"the setting is ignored"},
 	{"contact = \"\xc3\xa9\";", "W t.conf:1: contact \"\\xc3\\xa9\": replies are ASCII"},
 	{"listen = ( { address = \"inet:[::1]:25\"; mode = \"0660\"; } );",
@@ -395,7 +396,7 @@ static const char contract[] =
 
 START_TEST(contract_sample)
 {
-	static const char *const later[] = {"geoip", "feedback", "cluster", "web"};
+	static const char *const later[] = {"feedback", "cluster", "web"};
 	struct loaded loaded = parse(contract, sizeof(contract) - 1);
 	const struct config *config = loaded.config;
 	char quoted[32];
@@ -429,7 +430,9 @@ START_TEST(contract_sample)
 	ck_assert_str_eq(config->classes[0].name, "newsletter");
 	ck_assert_str_eq(config->classes[0].match[0].login, "news@example.org");
 	ck_assert_uint_eq(config->classes[0].match[0].place.line, 14);
-	ck_assert(config->geoip && config->web && !config->ladder);
+	ck_assert_uint_eq(config->geoip.databases.n, 2);
+	ck_assert_int_eq(config->signals.mode, MODE_OBSERVE);
+	ck_assert(config->feedback && config->web);
 	loaded_free(&loaded);
 }
 END_TEST
@@ -458,7 +461,7 @@ END_TEST
 /* All mistakes at once, in the order of the lines, whatever order they are found in. */
 START_TEST(all_errors_in_order)
 {
-	static const char text[] = "geoip = 1;\n"
+	static const char text[] = "cluster = 1;\n"
 				   "limits = (\n"
 				   "  { name = \"a\"; rate = 5; },\n"
 				   "  { nam = \"b\"; rate = \"1/1h\"; },\n"
@@ -468,7 +471,7 @@ START_TEST(all_errors_in_order)
 				   "foo = 1;\n";
 	static const char *const told[] = {
 		"t.conf:1: listen is missing",
-		"t.conf:1: the module for \"geoip\"",
+		"t.conf:1: the module for \"cluster\"",
 		"t.conf:3: limits.rate: ",
 		"t.conf:4: unknown setting \"nam\" in limits",
 		"t.conf:4: limits.name is missing",
@@ -484,7 +487,7 @@ START_TEST(all_errors_in_order)
 	ck_assert_uint_eq(loaded.report->errors, ROWS(told) - 1);
 	ck_assert_msg(loaded.report->n == ROWS(told), "%s", report_text(loaded.report));
 	for (int i = 0; i < ROWS(told); i++) {
-		/* geoip's warning was found first, listen's absence last. */
+		/* cluster's warning was found first, listen's absence last. */
 		const char *want = i < 2 ? told[1 - i] : told[i];
 		ck_assert_msg(strncmp(loaded.report->line[i].text, want, strlen(want)) == 0,
 			"%s instead of %s", loaded.report->line[i].text, want);
@@ -541,8 +544,8 @@ static const struct crowd {
 	{LISTEN LIMITS "classes = ( { name = \"a\"; match = ( { login = \"a\"; }",
 		",\n{ login = \"a\"; }", "); } );", 1000,
 		"E t.conf:1003: classes.match: at most 1000 are taken: remove this"},
-	{LISTEN LIMITS "geoip = {", "*=1,", "};", 10001, "more than 10000 settings in one file"},
-	{LISTEN LIMITS "geoip = ", "(", "", 200000, "brackets are nested too deeply"},
+	{LISTEN LIMITS "cluster = {", "*=1,", "};", 10001, "more than 10000 settings in one file"},
+	{LISTEN LIMITS "cluster = ", "(", "", 200000, "brackets are nested too deeply"},
 	{LISTEN LIMITS, "x", " = 1;", 100000, "unknown setting \"xxxxxxxx"},
 	{LISTEN LIMITS "user = \"", "a", "\";", 5000,
 		"user \"aaaaaaaaaaaaaaaaaaaaaa...\": longer than 4096"},

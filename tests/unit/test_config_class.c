@@ -59,8 +59,49 @@ static const struct {
 		"write one"},
 	{"classes = ( { name = \"default\"; egress = \"mail\"; } );",
 		"classes.egress \"mail\": this is no"},
-	{"classes = ( { name = \"default\"; ladder = { }; } );",
-		"W t.conf:2: the module for \"classes.ladder\" is not built"},
+	{"classes = ( { name = \"default\"; posture = { }; } );",
+		"W t.conf:2: the module for \"classes.posture\" is not built"},
+	/* Signals and ladder. */
+	{"signals = { tune = (\n{ name = \"new-recipient\"; } ); };",
+		"E t.conf:3: signals.tune.name \"new-recipient\": no signal has that name (did "
+		"you mean \"new-recipients\"?)"},
+	{"signals = { tune = ( { name = \"qqqqqqqqqq\"; } ); };",
+		"no signal has that name: \"policyctl signals\" shows those that there are"},
+	{"signals = { tune = ( { name = \"trap\"; },\n{ name = \"trap\"; weight = 5; } ); };",
+		"E t.conf:3: signals.tune \"trap\" stands already at t.conf:2: join them"},
+	{"signals = { tune = ( { weight = 5; } ); };", "E t.conf:2: signals.tune.name is missing"},
+	{"signals = { home_countries = [ \"DEU\" ]; };",
+		"E t.conf:2: signals.home_countries \"DEU\": a country has two letters"},
+	{"signals = { home_networks = [ \"192.0.2.1/24\" ]; };",
+		"signals.home_networks \"192.0.2.1/24\": bits are set beyond the prefix: write "
+		"\"192.0.2.0/24\""},
+	{"signals = { trap_recipients = [ \"trap\" ]; };",
+		"E t.conf:2: signals.trap_recipients \"trap\": this is no address: write"},
+	{"signals = { trap_recipients = [ \"a b@example.org\" ]; };", "this is no address"},
+	{"signals = { trap_recipients = [ \"a@\" ]; };", "this is no address"},
+	{"signals = { mode = \"on\"; };", "signals.mode \"on\": write one of \"enforce\""},
+	{"ladder = {\nslow = 20; };",
+		"E t.conf:2: ladder: note is 20 and slow 20: each step needs a higher score than "
+		"the one before; write slow = 21; or more"},
+	{"ladder = { suspend = 69; };", "ladder: hold is 70 and suspend 69: each step"},
+	{"ladder = { note = 0; };", "ladder.note 0: write a value from 1 to 100000"},
+	{"ladder = { slow_rate = \"unlimited\"; };",
+		"E t.conf:2: ladder.slow_rate \"unlimited\": this would slow nobody: write "
+		"\"10/1h\""},
+	{"ladder = { slow_rate = \"10/message\"; };",
+		"ladder.slow_rate \"10/message\": this counts recipients in a window"},
+	{"ladder = { max_auto = \"5/message\"; };",
+		"ladder.max_auto \"5/message\": this counts accounts in a window"},
+	{"classes = ( { name = \"default\";\nladder = { hold = 30; }; } );",
+		"E t.conf:3: classes.ladder of \"default\": slow is 40 and hold 30: each step "
+		"needs a higher score than the one before; write hold = 41; or more"},
+	{"ladder = { hold = 200; suspend = 300; };\n"
+	 "classes = ( { name = \"default\"; ladder = { suspend = 199; }; } );",
+		"E t.conf:3: classes.ladder of \"default\": hold is 200 and suspend 199"},
+	{"classes = ( { name = \"default\"; ladder = { home_countries = [ \"1A\" ]; }; } );",
+		"classes.ladder.home_countries \"1A\": a country has two letters"},
+	{"geoip = { databases = [ \"city.mmdb\" ]; };",
+		"E t.conf:2: geoip.databases \"city.mmdb\": the path must be absolute"},
 	/* Ties. */
 	{"classes = ( { name = \"a\"; match = ( { login = \"Bob@Example.org\"; } ); },\n"
 	 "{ name = \"b\"; match = (\n{ login = \"bob@example.ORG.\"; } ); } );",
@@ -371,6 +412,55 @@ START_TEST(local_domains)
 	ck_assert(config_is_local(config, SPAN("xn--bcher-kva.example")));
 	ck_assert(!config_is_local(config, SPAN("sub.example.org")));
 	ck_assert(!config_is_local(config, SPAN("")));
+	config_unref(config);
+}
+END_TEST
+
+/* An address, with all its extensions where the domain is ours, or whatever is in a domain. */
+START_TEST(traps)
+{
+	struct config *config = config_of(
+		"local_domains = [ \"example.org\" ]; recipient_delimiter = \"+\";\n"
+		"signals = { trap_recipients = [ \"Trap@Example.ORG\", \"a+b@x.example\", "
+		"\"@B\xc3\xbc"
+		"cher.example\" ]; };");
+	struct config *none = config_of("");
+
+	ck_assert(config_is_trap(config, SPAN("trap@example.org")));
+	ck_assert(config_is_trap(config, SPAN("TRAP+list@example.org")));
+	ck_assert(config_is_trap(config, SPAN("a+b@X.example")));
+	ck_assert(config_is_trap(config, SPAN("any@xn--bcher-kva.example")));
+	ck_assert(!config_is_trap(config, SPAN("a@x.example")));
+	ck_assert(!config_is_trap(config, SPAN("trap@sub.example.org")));
+	ck_assert(!config_is_trap(config, SPAN("any@sub.xn--bcher-kva.example")));
+	ck_assert(!config_is_trap(config, SPAN("trap")));
+	ck_assert(!config_is_trap(config, SPAN("")));
+	ck_assert(!config_is_trap(none, SPAN("trap@example.org")));
+	config_unref(config);
+	config_unref(none);
+}
+END_TEST
+
+/* What is left out of a class's ladder is nothing by itself; the ladder's own is what holds then. */
+START_TEST(class_ladder)
+{
+	struct config *config = config_of(
+		"ladder = { note = 5; };\n"
+		"classes = ( { name = \"a\"; match = ( { login = \"x\"; } ); ladder = { slow = "
+		"60; home_countries = [ \"fr\" ]; }; } );\n"
+		"signals = { tune = ( { name = \"trap\"; weight = 0; } ); home_countries = [ "
+		"\"De\" ]; };");
+	const struct config_class_ladder *ladder = &config->classes[0].ladder;
+
+	ck_assert_uint_eq(ladder->slow, 60);
+	ck_assert(ladder->note == 0 && ladder->hold == 0 && ladder->suspend == 0);
+	ck_assert_int_eq(ladder->mode, MODE_ENFORCE);
+	ck_assert_str_eq(ladder->home_countries.text[0], "FR");
+	ck_assert_str_eq(config->signals.home_countries.text[0], "DE");
+	ck_assert_uint_eq(config->signals.tune[0].weight, 0);
+	ck_assert_uint_eq(config->classes[config->class_default].ladder.slow, 0);
+	ck_assert_uint_eq(config->ladder.note, 5);
+	ck_assert_uint_eq(config->ladder.slow, 40);
 	config_unref(config);
 }
 END_TEST
@@ -694,6 +784,8 @@ int main(void)
 		{"class_egress", class_egress, 0},
 		{"given_classes", given_classes, 0},
 		{"local_domains", local_domains, 0},
+		{"traps", traps, 0},
+		{"class_ladder", class_ladder, 0},
 		{"providers", providers, 0},
 		{"overrides", overrides, 0},
 		{"override_past", override_past, 0},

@@ -77,7 +77,9 @@ static const char everything[] =
 	"classes = ( { name = \"n\"; match = ( { file = \"%s/list\"; }, { network = [ "
 	"\"10.0.0.0/8\" ]; },\n"
 	"{ context = \"c\"; }, { domain = \"n.example\"; } ); limits = [ \"out\" ]; egress = "
-	"\"192.0.2.9\"; ladder = { }; } );\n"
+	"\"192.0.2.9\"; ladder = { mode = \"observe\"; hold = 71; suspend = 72; home_countries = [ "
+	"\"at\" ]; "
+	"home_networks = [ \"10.1.0.0/16\" ]; }; } );\n"
 	"overrides = ( { account = \"bob\"; limit = \"out\"; rate = \"2M/1d\"; until = "
 	"\"2031-01-01\"; },\n"
 	"{ domain = \"a.example\"; limit = \"cap\"; rate = \"unlimited\"; } );\n"
@@ -102,7 +104,18 @@ static const char everything[] =
 	"\"/d\"; };\n"
 	"control = { mode = \"0600\"; operators = [ \"a\", \"b\" ]; }; record = { file = \"/r\"; "
 	"max_bytes = \"3M\"; };\n"
-	"geoip = { x = 1; };\n";
+	"signals = { mode = \"enforce\"; tune = ( { name = \"travel\"; mode = \"observe\"; weight "
+	"= 50; "
+	"} ); home_countries = [ \"de\" ]; home_networks = [ \"192.0.2.0/24\" ]; trap_recipients = "
+	"[ "
+	"\"Trap@A.example\", \"@T.example\" ]; memory_max = \"9M\"; };\n"
+	"ladder = { mode = \"observe\"; note = 1; slow = 2; hold = 3; suspend = 4; slow_rate = "
+	"\"1/1m\"; "
+	"hold_messages = 0; suspend_for = \"2h\"; probation = \"0s\"; forgive = \"1d\"; cool_down "
+	"= "
+	"\"5m\"; max_auto = \"unlimited\"; max_auto_percent = 7; };\n"
+	"geoip = { databases = [ \"/g.mmdb\" ]; };\n"
+	"cluster = { x = 1; };\n";
 
 #define SECRET   "0123456789abcdef"
 #define LIST_KEY "q1w2e3r4t5z6u7i8o9p0"
@@ -166,7 +179,14 @@ START_TEST(effective_round_trip)
 	ck_assert_uint_eq(back->classes_n, 3);
 	ck_assert_uint_eq(back->class_default, config->class_default);
 	ck_assert_uint_eq(back->classes[0].limit_set, config->classes[0].limit_set);
-	ck_assert(back->geoip && !back->web && back->classes[0].ladder);
+	ck_assert(back->cluster && !back->web);
+	ck_assert_uint_eq(back->classes[0].ladder.hold, 71);
+	ck_assert_str_eq(back->classes[0].ladder.home_countries.text[0], "AT");
+	ck_assert_uint_eq(back->signals.tune[0].signal_at, config->signals.tune[0].signal_at);
+	ck_assert_uint_eq(back->signals.tune[0].weight, 50);
+	ck_assert_str_eq(back->signals.trap_recipients.text[0], "trap@a.example");
+	ck_assert_uint_eq(back->ladder.max_auto.n, RATE_UNLIMITED);
+	ck_assert_str_eq(back->geoip.databases.text[0], "/g.mmdb");
 	ck_assert_uint_eq(back->token.key_file.n, strlen(SECRET));
 	/* What a row leaves to the catalogue is still the catalogue's. */
 	ck_assert_int_eq(

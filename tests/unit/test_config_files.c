@@ -218,8 +218,9 @@ START_TEST(set_takes_values)
 		"control.operators=[\"a\", \"b\"]",
 		"state={ directory = \"/s\"; }",
 		"state.max_decisions=5000",
+		"ladder.hold=80",
 		"trusted_networks=[]",
-		"geoip.databases=[\"a\",\"b\"]",
+		"cluster.members=[\"a\",\"b\"]",
 		"feedback.source=file",
 		"contact=\"it = \\\"x\\\"; # no comment\"",
 		"limits=( { name = \"only\"; rate = \"1/1m\"; } )",
@@ -228,7 +229,7 @@ START_TEST(set_takes_values)
 	write_file("p.conf", LISTEN LIMITS "trusted_networks = [ \"::1\" ];\n");
 	ck_assert_msg(load_set(set, ROWS(set)) == 0, "%s", told(0));
 	ck_assert_uint_eq(report->n, 2);
-	assert_told(0, "--set geoip.databases: the module for \"geoip\"");
+	assert_told(0, "--set cluster.members: the module for \"cluster\"");
 	assert_told(1, "--set feedback.source: the module for \"feedback\"");
 	ck_assert_int_eq(config->suspension.action.action, ACTION_HOLD);
 	ck_assert_int_eq(config->commit_at, COMMIT_DATA);
@@ -238,6 +239,7 @@ START_TEST(set_takes_values)
 	ck_assert_uint_eq(config->control.operators.n, 2);
 	ck_assert_str_eq(config->state.directory, "/s");
 	ck_assert_uint_eq(config->state.max_decisions, 5000);
+	ck_assert_uint_eq(config->ladder.hold, 80);
 	ck_assert_uint_eq(config->trusted_networks.n, 0);
 	ck_assert_str_eq(config->contact, "it = \"x\"; # no comment");
 	ck_assert_uint_eq(config->limits_n, 1);
@@ -272,7 +274,7 @@ static const struct {
 	{"user=}", "--set user: syntax error"},
 	{"local_domains=example.org", "--set local_domains: local_domains: a list of strings"},
 	{"limits=( 1 )", "--set limits: limits: a list of groups is expected"},
-	{"geoip.databases=[", "--set geoip.databases: syntax error"},
+	{"cluster.members=[", "--set cluster.members: syntax error"},
 };
 
 START_TEST(bad_set_row)

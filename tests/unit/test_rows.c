@@ -26,6 +26,7 @@
 #include "policyd/limits.h"
 #include "policyd/metric.h"
 #include "policyd/request.h"
+#include "policyd/signals.h"
 #include "policyd/verdict.h"
 
 /* ---- forms ---- */
@@ -229,14 +230,15 @@ static int print_presets(char *buf, size_t size, const struct setting_section *s
 /* What is told as a preset can be written, and says what leaving it out says. */
 START_TEST(presets)
 {
-	char text[3000], inner[1000];
+	char text[6000], inner[1000];
 	size_t n = 0;
 	for (size_t i = 0; i < setting_sections_n; i++) {
 		const struct setting_section *section = &setting_sections[i];
 		const char *name = section->name;
 		/* listen stands in config_of(), lists within lists are of test_blocklist. */
 		if (print_presets(inner, sizeof(inner), section) == 0 ||
-			strcmp(name, "listen") == 0 || strncmp(name, "blocklists", 10) == 0)
+			strcmp(name, "listen") == 0 || strncmp(name, "blocklists", 10) == 0 ||
+			strcmp(name, "classes.ladder") == 0 || strcmp(name, "signals.tune") == 0)
 			continue;
 		bool is_limit = strcmp(name, "limits") == 0;
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%s%s%s\n", name,
@@ -255,6 +257,9 @@ START_TEST(presets)
 	ck_assert_int_eq(written->reserve_max_us, left_out->reserve_max_us);
 	ck_assert_uint_eq(written->record.max_bytes, left_out->record.max_bytes);
 	ck_assert_uint_eq(written->control.mode, left_out->control.mode);
+	ck_assert_uint_eq(written->ladder.suspend, left_out->ladder.suspend);
+	ck_assert_int_eq(written->ladder.forgive_us, left_out->ladder.forgive_us);
+	ck_assert_uint_eq(written->signals.memory_max, left_out->signals.memory_max);
 	ck_assert_str_eq(written->state.directory, left_out->state.directory);
 	ck_assert_int_eq((int)written->commit_at, (int)left_out->commit_at);
 	ck_assert_int_eq(
@@ -364,13 +369,17 @@ START_TEST(account_parts)
 {
 	static const struct account_part_row *const rows[PART_COUNT] = {
 		[PART_RINGS] = &limits_part,
+		[PART_BASELINE] = &signals_baseline_part,
+		[PART_SCORE] = &signals_score_part,
 	};
 	for (int i = 0; i < PART_COUNT; i++) {
 		ck_assert_ptr_nonnull(rows[i]);
 		check_name(rows[i]->name, LOWER "_");
-		ck_assert(rows[i]->free && rows[i]->is_idle);
+		ck_assert(rows[i]->free && rows[i]->is_idle && rows[i]->reset);
+		ck_assert(rows[i]->save && rows[i]->load);
 		for (int j = 0; j < i; j++)
-			ck_assert_str_ne(rows[i]->name, rows[j]->name);
+			ck_assert(strcmp(rows[i]->name, rows[j]->name) != 0 &&
+				  rows[i]->id != rows[j]->id);
 	}
 }
 END_TEST

@@ -11,12 +11,40 @@
 /* ---- what is in the engine ---- */
 
 /* The records of its state that rings are in; as src/engine/state.c has them. */
-enum { RECORD_ENTRY = 4, RECORD_MESSAGE = 5 };
+enum { RECORD_ENTRY = 4, RECORD_MESSAGE = 5, RECORD_RINGS = 0x11 };
 
 static uint64_t hash_of(struct span text)
 {
 	static const struct siphash_key key = {.k0 = 7, .k1 = 9};
 	return siphash24(&key, text);
+}
+
+/* Rings alone: what is refused teaches what an account does, and costs nothing. */
+static uint64_t entry_digest(struct reader *entry)
+{
+	uint64_t sum = hash_of(reader_span(entry));
+	struct reader part;
+	unsigned type;
+	(void)reader_number(entry);
+	while (reader_record(entry, &type, &part)) {
+		if (type == RECORD_RINGS)
+			sum += hash_of(span_make(part.p, part.n));
+	}
+	ck_assert(!entry->is_bad);
+	return sum;
+}
+
+/* Without how many recipients were looked at, which stands above the flags. */
+static uint64_t message_digest(struct reader *message)
+{
+	uint64_t sum = hash_of(reader_span(message)) + hash_of(reader_span(message)) * 3;
+	sum += reader_number(message) * 5 + hash_of(reader_span(message)) * 7;
+	sum += (uint64_t)reader_signed(message) * 11;
+	for (unsigned i = 0; i < 5; i++)
+		sum = sum * 31 + reader_number(message);
+	sum = sum * 31 + (reader_number(message) & 0xff);
+	ck_assert(!message->is_bad);
+	return sum + hash_of(span_make(message->p, message->n)) * 13;
 }
 
 /* All that is counted and reserved, but not when who was last seen. */
@@ -32,12 +60,10 @@ static uint64_t state_digest(const struct world *w)
 		;
 	struct reader in = reader_of(span_make(bytes.p, bytes.n)), record;
 	while (reader_record(&in, &type, &record)) {
-		if (type == RECORD_ENTRY) {
-			sum += hash_of(reader_span(&record));
-			(void)reader_number(&record);
-		}
-		if (type == RECORD_ENTRY || type == RECORD_MESSAGE)
-			sum += hash_of(span_make(record.p, record.n)) * type;
+		if (type == RECORD_ENTRY)
+			sum += entry_digest(&record);
+		if (type == RECORD_MESSAGE)
+			sum += message_digest(&record) * type;
 	}
 	ck_assert(!in.is_bad);
 	bytes_free(&bytes);
@@ -351,8 +377,9 @@ static void end_check(struct world *w)
 	}
 	engine_figures(w->engine, &figures);
 	ck_assert_uint_eq(figures.messages, 0);
+	/* Of who sends it is known what is normal, for longer than any window. */
 	for (unsigned i = 0; i < ACCOUNT_KINDS; i++)
-		ck_assert_uint_eq(figures.accounts.count[i], 0);
+		ck_assert(kind_rows[i].sends || figures.accounts.count[i] == 0);
 }
 
 /* ---- the tests ---- */

@@ -42,7 +42,7 @@ static struct loaded load(struct store *s, int64_t wall_us)
 {
 	struct loaded loaded = {0};
 	struct errbuf err;
-	struct store_load_query query = {.wall = {.us = wall_us}};
+	struct store_load_query query = {.wall = {.us = wall_us}, .acts_since = WALL_NEVER};
 
 	ck_assert_int_eq(store_load(s, &query, on_load, &loaded, &err), 0);
 	return loaded;

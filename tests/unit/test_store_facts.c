@@ -24,11 +24,11 @@ static void on_load(void *ctx, const struct policy_event *event)
 	ck_assert(span_equal(event->author, SPAN("root (uid 0)")));
 }
 
-static struct loaded load(struct store *s, wall_t wall, wall_t resets_since)
+static struct loaded load(struct store *s, wall_t wall, wall_t acts_since)
 {
 	struct loaded loaded = {0};
 	struct errbuf err = {{0}};
-	struct store_load_query query = {.wall = wall, .resets_since = resets_since};
+	struct store_load_query query = {.wall = wall, .acts_since = acts_since};
 	int r = store_load(s, &query, on_load, &loaded, &err);
 
 	ck_assert_msg(r == 0, "%s", err.text);
@@ -169,29 +169,40 @@ START_TEST(test_overrides_expire)
 }
 END_TEST
 
-/* ---- resets ---- */
+/* ---- what a snapshot may not know of ---- */
 
-START_TEST(test_resets_since)
+START_TEST(test_acts_since)
 {
 	char *state = make_state();
 	struct store *s = open_store(state);
+	struct policy_event release = event_of(EVENT_RELEASE, "login:s", T0 + 1);
+	struct policy_event signal = event_of(EVENT_SIGNAL, "login:after", T0 + 3);
 
+	release.limit = SPAN(VERDICT_FALSE_POSITIVE);
+	signal.limit = SPAN("complaints 3");
 	(void)put(s, event_of(EVENT_RESET, "login:before", T0 - 1));
 	(void)put(s, event_of(EVENT_RESET, "login:at", T0));
 	(void)put(s, suspension("login:s", (wall_t){T0}, WALL_NEVER));
-	(void)put(s, event_of(EVENT_RESET, "login:after", T0 + 1));
+	(void)put(s, release);
+	(void)put(s, suspension("login:s", (wall_t){T0 + 2}, WALL_NEVER));
+	(void)put(s, signal);
+	(void)put(s, event_of(EVENT_LADDER, "login:after", T0 + 4));
 	store_free(s);
 	s = open_store(state);
 	struct loaded loaded = load(s, (wall_t){T0}, (wall_t){T0});
-	ck_assert_uint_eq(loaded.n, 3);
-	ck_assert_int_eq(loaded.event[0].kind, EVENT_SUSPEND);
-	ck_assert_int_eq(loaded.event[1].kind, EVENT_RESET);
-	ck_assert_str_eq(loaded.account[1], "login:at");
-	ck_assert_int_eq(loaded.event[1].at.us, T0);
-	ck_assert_int_eq(loaded.event[1].id, 2);
+	ck_assert_uint_eq(loaded.n, 4);
+	ck_assert_int_eq(loaded.event[0].kind, EVENT_RESET);
+	ck_assert_str_eq(loaded.account[0], "login:at");
+	ck_assert_int_eq(loaded.event[0].at.us, T0);
+	ck_assert_int_eq(loaded.event[0].id, 2);
+	ck_assert_int_eq(loaded.event[1].kind, EVENT_RELEASE);
+	ck_assert_int_eq(loaded.event[2].kind, EVENT_SIGNAL);
 	ck_assert_str_eq(loaded.account[2], "login:after");
+	/* What holds comes last: an older release is not to end it. */
+	ck_assert_int_eq(loaded.event[3].kind, EVENT_SUSPEND);
+	ck_assert_int_eq(loaded.event[3].at.us, T0 + 2);
 	ck_assert_uint_eq(load(s, (wall_t){T0}, WALL_NEVER).n, 1);
-	ck_assert_uint_eq(load(s, (wall_t){T0}, (wall_t){0}).n, 4);
+	ck_assert_uint_eq(load(s, (wall_t){T0}, (wall_t){0}).n, 5);
 	store_free(s);
 	remove_state(state);
 }
@@ -315,7 +326,7 @@ int main(void)
 		{"override survives", test_override_survives, ROWS(rate_rows)},
 		{"overrides side by side", test_overrides_side_by_side, 0},
 		{"overrides expire", test_overrides_expire, 0},
-		{"resets since", test_resets_since, 0},
+		{"acts since", test_acts_since, 0},
 		{"snapshot note", test_snapshot_note, 0},
 		{"migrates version 1", test_migrates_version_1, 0},
 		{"migration is whole or nothing", test_migration_is_whole_or_nothing, 0},

@@ -277,7 +277,7 @@ START_TEST(listings_are_audited)
 	json_decref(rows);
 	struct errbuf err;
 	unsigned n = 0;
-	ck_assert_int_eq(store_load(s, &(struct store_load_query){.wall = at, .resets_since = {0}},
+	ck_assert_int_eq(store_load(s, &(struct store_load_query){.wall = at, .acts_since = {0}},
 				 count_one, &n, &err),
 		0);
 	ck_assert_uint_eq(n, 0);

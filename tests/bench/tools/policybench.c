@@ -47,13 +47,13 @@
 
 static struct {
     const char *unix_path, *tcp;
-    int conns, depth, rcpts, domains, postfix38, eom, nodelay, cpu, dump;
+    int conns, depth, rcpts, domains, postfix38, eom, nodelay, cpu, dump, contacts;
     int reconnect_msgs, pid_tree, quiet;
     const char *state; /* other than RCPT: one request a message, there */
     uint64_t total, seed;
     uint64_t senders;
     int dist; /* 0 uniform 1 zipf 2 seq */
-    double zipf_s, auth, duration, warmup, rate, timeout, retry_delay, grace;
+    double zipf_s, auth, duration, warmup, rate, timeout, retry_delay, grace, strangers;
     const char *expect, *label;
     int pids[MAXPIDS], npids;
 } o = { .conns = 1, .depth = 1, .rcpts = 1, .domains = 100, .nodelay = 1,
@@ -86,6 +86,8 @@ static void usage(FILE *f)
 "      --domains N       sender domains (100)\n"
 "  -a, --auth F          fraction of messages that are authenticated (1.0)\n"
 "  -r, --rcpts N         recipients per message, same instance= (1)\n"
+"      --contacts N      each sender writes to N recipients of his own (0: anybody)\n"
+"      --strangers F     fraction of recipients that are anybody nevertheless (0)\n"
 "      --eom             after a message's RCPTs also ask at END-OF-MESSAGE\n"
 "      --state S         RCPT, or one request a message at DATA | END-OF-MESSAGE\n"
 "      --seed N          random seed (1)\n"
@@ -421,6 +423,8 @@ static void make_request(struct conn *c, struct slot *s)
     }
     int eom = c->eom_due;
     uint64_t r = eom ? 0 : rnd();
+    if (!eom && o.contacts && rnd01() >= o.strangers)
+        r = mix(mix(c->sender + 99) + r % (uint64_t) o.contacts);
     char qid[24] = "", rcpt[80] = "", user[64] = "";
     if (c->rcpt > 0 || eom)
         snprintf(qid, sizeof qid, "%llX", (unsigned long long) c->qid);
@@ -819,7 +823,8 @@ static double num(const char *s, double lo, double hi, const char *what)
 int main(int argc, char **argv)
 {
     enum { O_UNIX = 256, O_TCP, O_DIST, O_ZS, O_DOM, O_EOM, O_SEED, O_RATE, O_RECON, O_RETRY,
-        O_TMO, O_STATE, O_EXPECT, O_PID, O_TREE, O_PF38, O_DELAY, O_CPU, O_LABEL, O_DUMP };
+        O_TMO, O_STATE, O_EXPECT, O_PID, O_TREE, O_PF38, O_DELAY, O_CPU, O_LABEL, O_DUMP,
+        O_CONTACTS, O_STRANGERS };
     static const struct option lo[] = {
         { "unix", 1, 0, O_UNIX }, { "tcp", 1, 0, O_TCP }, { "conns", 1, 0, 'c' },
         { "pipeline", 1, 0, 'P' }, { "duration", 1, 0, 'd' }, { "warmup", 1, 0, 'w' },
@@ -830,6 +835,7 @@ int main(int argc, char **argv)
         { "timeout", 1, 0, O_TMO }, { "expect", 1, 0, O_EXPECT }, { "pid", 1, 0, O_PID },
         { "pid-tree", 0, 0, O_TREE }, { "postfix38", 0, 0, O_PF38 }, { "delay", 0, 0, O_DELAY },
         { "cpu", 1, 0, O_CPU }, { "label", 1, 0, O_LABEL }, { "dump", 1, 0, O_DUMP },
+        { "contacts", 1, 0, O_CONTACTS }, { "strangers", 1, 0, O_STRANGERS },
         { "quiet", 0, 0, 'q' }, { "help", 0, 0, 'h' }, { 0, 0, 0, 0 } };
     int ch;
     while ((ch = getopt_long(argc, argv, "c:P:d:w:n:s:a:r:qh", lo, 0)) != -1)
@@ -874,6 +880,8 @@ int main(int argc, char **argv)
         case O_DELAY: o.nodelay = 0; break;
         case O_CPU: o.cpu = (int) num(optarg, 0, 1023, "--cpu"); break;
         case O_LABEL: o.label = optarg; break;
+        case O_CONTACTS: o.contacts = (int) num(optarg, 0, 1e6, "--contacts"); break;
+        case O_STRANGERS: o.strangers = num(optarg, 0, 1, "--strangers"); break;
         case O_DUMP: o.dump = (int) num(optarg, 1, 1e7, "--dump"); break;
         case 'q': o.quiet = 1; break;
         case 'h': usage(stdout); return 0;

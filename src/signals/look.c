@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One recipient: what is known of it and of where it comes from, through the rows' functions, into
+ * points, up the ladder. Everything of it is learnt at once, as pending.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "judging.h"
+#include "rows.h"
+
+static const struct row_function {
+	signal_function *find; /* NULL: it is fed */
+	enum join join;
+	bool is_first; /* of the message alone: it tells nothing new with each recipient */
+} functions[SIGNAL_COUNT] = {
+	[SIGNAL_NEW_PLACE] = {signal_new_place, JOIN_ADD, true},
+	[SIGNAL_TRAVEL] = {signal_travel, JOIN_ADD, true},
+	[SIGNAL_DEVICE] = {signal_device, JOIN_ADD, true},
+	[SIGNAL_LOGIN_METHOD] = {signal_login_method, JOIN_ADD, true},
+	[SIGNAL_OFF_HOURS] = {signal_off_hours, JOIN_ADD, true},
+	[SIGNAL_NULL_SENDER] = {signal_null_sender, JOIN_ADD, true},
+	[SIGNAL_NETWORKS] = {signal_networks, JOIN_LEVEL, true},
+	[SIGNAL_COUNTRIES] = {signal_countries, JOIN_LEVEL, true},
+	[SIGNAL_PROVIDERS] = {signal_providers, JOIN_LEVEL, true},
+	[SIGNAL_SENDER_OTHER] = {signal_sender_other, JOIN_ADD, true},
+	[SIGNAL_SENDERS] = {signal_senders, JOIN_ADD, true},
+	[SIGNAL_SHARED_NETWORK] = {signal_shared_network, JOIN_HIGH, true},
+	[SIGNAL_SHARED_RECIPIENTS] = {signal_shared_recipients, JOIN_ADD, false},
+	[SIGNAL_NEW_RECIPIENTS] = {signal_new_recipients, JOIN_LEVEL, false},
+	[SIGNAL_VOLUME] = {signal_volume, JOIN_LEVEL, false},
+	[SIGNAL_FAN_OUT] = {signal_fan_out, JOIN_HIGH, false},
+	[SIGNAL_STRANGER] = {signal_stranger, JOIN_LEVEL, false},
+	[SIGNAL_STRANGE_VOLUME] = {signal_strange_volume, JOIN_LEVEL, false},
+	[SIGNAL_AFTER_SILENCE] = {signal_after_silence, JOIN_LEVEL, false},
+	[SIGNAL_TRAP] = {signal_trap, JOIN_ADD, false},
+};
+
+/* ---- how strange it is ---- */
+
+/* How well known among all accounts: 0 to 1. */
+static double shared(const struct look *l, enum habit kind)
+{
+	uint64_t id = l->marks.habit[kind];
+	unsigned n = id ? site_uses(l->s->site, kind, id) : 0;
+	return n < 2 ? 0 : n / (n + 3.0);
+}
+
+/* Where there is nothing to compare with, nothing is strange. */
+static bool is_first_network(const struct look *l)
+{
+	unsigned itself = l->known[HABIT_NETWORK] != KNOWN_NOT;
+	return baseline_distinct(baseline_of(l->account), HABIT_NETWORK, 0) <= itself;
+}
+
+/* The network itself, or one beside a known one, or of the same provider or country. */
+static double familiar(const struct look *l)
+{
+	double found = 0;
+	if (l->known[HABIT_NETWORK] == KNOWN_SETTLED || marks_at_home(l->s, l->sight))
+		return 1;
+	if (l->normal.is_young)
+		found = is_first_network(l) ? 1 : 0.4;
+	if (l->known[HABIT_NEAR] == KNOWN_SETTLED)
+		found = fmax(found, 0.6);
+	if (l->known[HABIT_REGION] == KNOWN_SETTLED)
+		found = fmax(found, 0.3);
+	if (l->known[HABIT_ASN] == KNOWN_SETTLED)
+		found = fmax(found, 0.6);
+	if (l->known[HABIT_COUNTRY] == KNOWN_SETTLED || marks_home_country(l->s, l->sight))
+		found = fmax(found, 0.35);
+	return found;
+}
+
+static bool is_strange(const struct look *l, enum habit kind)
+{
+	return l->marks.habit[kind] && l->known[kind] != KNOWN_SETTLED;
+}
+
+/* What is a little strange is what everybody does now and then. */
+static double strangeness(const struct look *l)
+{
+	const double usual = 0.25;
+	double known = (1 - l->place) * (1 - 0.4 * l->device) * (1 - 0.7 * l->sender) *
+		       (1 - 0.15 * l->method);
+	return fmax(0, (1 - known - usual) / (1 - usual));
+}
+
+static void look_around(struct look *l)
+{
+	const struct baseline *b = baseline_of(l->account);
+	double young = l->normal.is_young ? 0.5 : 1;
+	/* A country at home is never a new one. */
+	if (marks_home_country(l->s, l->sight))
+		l->marks.habit[HABIT_COUNTRY] = 0;
+	for (unsigned kind = 0; kind < HABIT_KINDS; kind++) {
+		if (l->marks.habit[kind])
+			l->known[kind] =
+				baseline_habit(b, (enum habit)kind, l->marks.habit[kind]).known;
+	}
+	if (l->marks.habit[HABIT_NETWORK]) {
+		l->place_shared = shared(l, HABIT_NETWORK);
+		l->place = (1 - familiar(l)) * (1 - 0.8 * l->place_shared);
+	}
+	if (is_strange(l, HABIT_HELO))
+		l->device = young * (1 - 0.6 * shared(l, HABIT_HELO));
+	l->sender = is_strange(l, HABIT_SENDER);
+	l->method = is_strange(l, HABIT_LOGIN) && !l->normal.is_young;
+	l->strangeness = strangeness(l);
+}
+
+/* ---- how new the recipient is ---- */
+
+/* A client that tries again what was deferred: that is our doing. */
+static bool is_again(const struct score *score, uint64_t recipient)
+{
+	for (unsigned i = 0; score && i < LATELY; i++) {
+		if (score->lately[i] == (uint16_t)recipient)
+			return true;
+	}
+	return false;
+}
+
+static void look_at_recipient(struct look *l)
+{
+	const double spam = 0.95; /* of a spammer's recipients so many are new */
+	enum known known = baseline_knows(baseline_of(l->account), l->marks.recipient);
+	l->is_again = known != KNOWN_NOT && is_again(score_of(l->account), l->marks.recipient);
+	if (known != KNOWN_NOT)
+		l->newness = 0;
+	else if (site_knows(l->s->site, l->marks.recipient))
+		l->newness = 0.15;
+	else
+		l->newness = l->sight->is_local ? 0.25 : 1;
+	l->surprise = log(spam / l->normal.novelty);
+}
+
+static float within(double value, double most)
+{
+	return (float)fmin(fmax(0, value), most);
+}
+
+/*
+ * Sequential: each recipient speaks for or against. Who writes to known ones between strangers, over and
+ * over, is caught by numbers (signal_new_recipients).
+ */
+static void surprise_count(struct score *score, const struct look *l)
+{
+	const double surprise_max = 36.4, strange_max = 16.8, known = 0.7;
+	double surprise = (double)score->surprise, strange = (double)score->strange;
+	if (l->newness > 0) {
+		double more = l->newness * l->surprise;
+		score->surprise = within(surprise + more, surprise_max);
+		score->strange = within(strange + more * l->strangeness, strange_max);
+		score->fan_news += (float)l->newness;
+	} else {
+		score->surprise = within(surprise - known, surprise_max);
+		score->strange = within(strange - known * known, strange_max);
+	}
+}
+
+static void message_begin(struct score *score, const struct look *l)
+{
+	const struct points *fan = score_points(score, SIGNAL_FAN_OUT);
+	if (!l->sight->is_first)
+		return;
+	score->fan_before = fan ? fan->points : 0;
+	score->fan_news = 0;
+	score->fan_trapped = false;
+}
+
+static void remember(struct score *score, const struct look *l)
+{
+	if (l->is_again)
+		return;
+	score->lately[score->lately_at] = (uint16_t)l->marks.recipient;
+	score->lately_at = (uint8_t)((score->lately_at + 1) % LATELY);
+}
+
+/* ---- all of it ---- */
+
+static void learn(struct look *l)
+{
+	const struct rung rung = {l->s, l->sight->subject->class, l->at};
+	l->marks.is_at_none = ladder_lets_learn(&rung, score_of(l->account));
+	l->marks.newness = l->newness;
+	l->marks.strangeness = l->place;
+	l->marks.oddity = l->is_again ? 0 : l->strangeness;
+	l->marks.now = l->now;
+	baseline_learn(l->s, l->account, &l->marks);
+	baseline_recent(baseline_of(l->account), l->now.mono, &l->recent);
+}
+
+static void look_of(struct look *l)
+{
+	const struct baseline *b = baseline_of(l->account);
+	l->at = second_of(l->now.mono);
+	marks_of(l->s, l->sight, &l->marks);
+	baseline_normal(l->s, b, l->now, &l->normal);
+	look_around(l);
+	look_at_recipient(l);
+}
+
+/* True when a trap was hit with this very recipient, and that counts. */
+static bool is_trapped(const struct look *l)
+{
+	struct score *score = score_of(l->account);
+	bool counts = signal_share(l->s, SIGNAL_TRAP) > 0 && !signal_is_observed(l->s, SIGNAL_TRAP);
+	if (!score || !signal_trap_hit(l))
+		return false;
+	score->fan_trapped = true;
+	return counts;
+}
+
+static bool find_all(const struct look *l)
+{
+	for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
+		const struct row_function *function = &functions[i];
+		struct finding_of found = {.units = 0};
+		if (!function->find || (function->is_first && !l->sight->is_first))
+			continue;
+		if (function->find(l, &found))
+			score_join(l->s, l->account, (enum signal)i, function->join, &found, l->at);
+	}
+	return is_trapped(l);
+}
+
+/* What the track of a score, or of none, makes of it. */
+static void says_of(const struct rung *rung, const struct score *score, struct ladder_says *ret)
+{
+	struct track track[WALKS] = {{.step = STEP_NONE}};
+	for (enum walk walk = WALK_REAL; score && walk < WALKS; walk++) {
+		track[walk] = score->track[walk];
+		ladder_fall(rung, score, walk, &track[walk]);
+	}
+	bool acts = ladder_acts(rung->s, rung->class);
+	ret->step = acts ? (enum step)track[WALK_REAL].step : STEP_NONE;
+	ret->would = (enum step)track[WALK_WOULD].step;
+	ret->score = score_sum(rung->s, score, !acts, mono_of_second(rung->at));
+	ret->action = ACTION_DUNNO;
+	ret->room_at = (mono_t){0};
+}
+
+void signals_peek(const struct signals *s, const struct account *account, unsigned class,
+	struct now now, struct ladder_says *ret)
+{
+	const struct rung rung = {(struct signals *)(uintptr_t)s, class, second_of(now.mono)};
+	*ret = (struct ladder_says){.action = ACTION_DUNNO};
+	says_of(&rung, score_of(account), ret);
+	ret->was = ret->step;
+}
+
+/* Up, and why. */
+static void climb(const struct rung *rung, struct account *account, const struct ascent *by,
+	struct ladder_says *ret, char *reason)
+{
+	struct score *score = score_of(account);
+	enum step would = (enum step)score->track[WALK_WOULD].step;
+	bool acts = ladder_acts(rung->s, rung->class);
+	ret->was = acts ? (enum step)score->track[WALK_REAL].step : STEP_NONE;
+	if (acts)
+		ret->is_braked = ladder_climb(rung, account, WALK_REAL, by);
+	(void)ladder_climb(rung, account, WALK_WOULD, by);
+	says_of(rung, score, ret);
+	ret->is_suspending = ret->step == STEP_SUSPEND && ret->was != STEP_SUSPEND;
+	rung->s->braked += ret->is_braked;
+	bool is_up = acts ? ret->step > ret->was : ret->would > would;
+	if (is_up)
+		text_reason(rung->s, score, rung->at, reason);
+}
+
+/* Freed as soon as it says nothing, so that quiet accounts cost nothing. */
+static void score_drop_idle(struct account *account, second_t at)
+{
+	struct score *score = score_of(account);
+	if (!score || !score_is_idle(score, at))
+		return;
+	score_free(score);
+	account->part[PART_SCORE] = NULL;
+}
+
+void signals_rcpt(struct signals *s, struct account *account, const struct sight *sight,
+	struct now now, struct ladder_says *ret, char reason[LADDER_REASON_MAX + 1])
+{
+	struct look l = {.s = s, .account = account, .sight = sight, .now = now};
+	const struct rung rung = {s, sight->subject->class, second_of(now.mono)};
+	*ret = (struct ladder_says){.action = ACTION_DUNNO};
+	reason[0] = '\0';
+	site_begin(s->site, now.mono);
+	score_drop_idle(account, rung.at);
+	if (score_of(account)) {
+		ladder_cool(&rung, score_of(account));
+		score_fade(score_of(account), rung.at);
+	}
+	look_of(&l);
+	if (l.newness > 0)
+		score_make(s, account)->at = rung.at;
+	struct score *score = score_of(account);
+	if (score) {
+		score->class = s->class_id[rung.class];
+		message_begin(score, &l);
+		surprise_count(score, &l);
+	}
+	learn(&l);
+	if (sight->is_first)
+		brake_saw(s->brake, account, l.normal.last_sent, l.at);
+	const struct ascent by = {.is_trap = find_all(&l), .was_held = sight->was_held};
+	if (!score_of(account))
+		return;
+	climb(&rung, account, &by, ret, reason);
+	ladder_action(&rung, score_of(account), sight, ret);
+	if (ret->action == ACTION_DEFER_IF_PERMIT)
+		remember(score_of(account), &l);
+}
+
+/* ---- what became of it ---- */
+
+void signals_passed(
+	struct signals *s, struct account *account, const struct sight *sight, struct now now)
+{
+	struct score *score = score_of(account);
+	const struct rate *rate = &s->config->ladder.slow_rate;
+	if (!score || sight->is_local || rate->n == RATE_UNLIMITED ||
+		score->track[WALK_REAL].step < STEP_SLOW)
+		return;
+	window_count(&score->slow, rate->window_us, second_of(now.mono));
+}
+
+void signals_held(struct signals *s, struct account *account, struct now now)
+{
+	struct score *score = score_of(account);
+	(void)s;
+	(void)now;
+	if (score)
+		score->held = (uint16_t)(score->held + (score->held < UINT16_MAX));
+}
+
+void signals_message(struct signals *s, struct account *account, uint32_t asked, uint32_t accepted,
+	uint64_t bytes, struct now now)
+{
+	const struct baseline *b = baseline_of(account);
+	struct normal normal;
+	if (!b)
+		return;
+	if (asked > accepted)
+		feedback_join(s, account, SIGNAL_REJECTED, asked - accepted, now);
+	baseline_normal(s, b, now, &normal);
+	struct finding_of found = {.units = size_units(&normal, bytes),
+		.n = (double)bytes / 1024,
+		.b = exp(normal.bytes_log_mean) / 1024};
+	score_join(s, account, SIGNAL_SIZE, JOIN_ADD, &found, second_of(now.mono));
+	const struct score *score = score_of(account);
+	const struct rung rung = {s, class_of_score(s, score), second_of(now.mono)};
+	bool is_calm = ladder_is_calm(&rung, score);
+	baseline_message(baseline_of(account), asked, bytes, is_calm);
+	baseline_pass(s, account, is_calm, now.mono);
+}
+
+void signals_feed(
+	struct signals *s, struct account *account, enum signal signal, double n, struct now now)
+{
+	const double most = 1e6;
+	if (signal >= SIGNAL_COUNT || !(n > 0))
+		return;
+	struct score *score = score_of(account);
+	const struct rung rung = {s, class_of_score(s, score), second_of(now.mono)};
+	if (score)
+		ladder_pardon(&rung, score);
+	feedback_join(s, account, signal, fmin(n, most), now);
+	score = score_of(account);
+	/* What was below may be above again. */
+	for (enum walk walk = WALK_REAL; score && walk < WALKS; walk++)
+		score->track[walk].under = 0;
+}
+
+bool signals_knows(const struct signals *s, const struct account *account, struct span recipient)
+{
+	return baseline_knows(baseline_of(account), mark_recipient(s, recipient)) != KNOWN_NOT;
+}
