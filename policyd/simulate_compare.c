@@ -29,7 +29,8 @@ static int by_name(const void *x, const void *y)
 /* Those that were refused, held or stopped, sorted by name; for free(). */
 static const struct replay_account **acted_on(const struct replay_summary *s, size_t *ret_n)
 {
-	const struct replay_account **list = xcalloc(s->accounts + 1, sizeof(*list));
+	const struct replay_account **list =
+		xcalloc(s->accounts + 1, sizeof(struct replay_account *));
 	size_t n = 0;
 	for (size_t i = 0; i < s->accounts; i++) {
 		const struct replay_account *account = &s->account[i];
@@ -37,7 +38,7 @@ static const struct replay_account **acted_on(const struct replay_summary *s, si
 			list[n++] = account;
 	}
 	if (n)
-		qsort(list, n, sizeof(*list), by_name);
+		qsort(list, n, sizeof(struct replay_account *), by_name);
 	*ret_n = n;
 	return list;
 }

@@ -61,7 +61,7 @@ static bool is_shown(const struct replay_account *a, size_t at)
 	unsigned before = 0;
 	for (size_t i = 0; i < a->evidence_n; i++)
 		before += a->evidence[i].step > a->evidence[at].step ||
-			  (a->evidence[i].step == a->evidence[at].step && i > at);
+			  (i > at && a->evidence[i].step == a->evidence[at].step);
 	return before < EVIDENCE_SHOWN;
 }
 

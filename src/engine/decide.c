@@ -199,7 +199,7 @@ static void choose(struct call *c, const struct standing *standing, const struct
 		standing ? strength(c->e->plan->snapshot->suspension.action.action) : pass;
 	int by_ladder = strength(c->says.action);
 	int by_limit = acts ? strength(acts->action.action) : pass;
-	bool is_limit = by_limit > by_standing && by_limit > by_ladder;
+	bool is_limit = acts && by_limit > by_standing && by_limit > by_ladder;
 	bool is_ladder = p->is_ladder = !is_limit && by_ladder > by_standing;
 	if (!is_limit && !is_ladder && !standing)
 		return;

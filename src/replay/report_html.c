@@ -61,7 +61,7 @@ static void put_character(FILE *out, const char *p, size_t n, uint32_t code)
 	if (code == '&' || code == '<' || code == '>' || code == '"' || code == '\'')
 		fprintf(out, "&#%u;", (unsigned)code);
 	else if (is_unwelcome(code))
-		fputs("&#65533;", out);
+		(void)fputs("&#65533;", out);
 	else
 		(void)fwrite(p, 1, n, out);
 }
@@ -108,12 +108,12 @@ static void put_outcome(FILE *out, const struct replay_summary *s, enum step ste
 	for (size_t i = 0; i < s->accounts && shown < NAMED_MAX; i++) {
 		if (step_of(&s->account[i]) != step)
 			continue;
-		fputs(shown++ ? ", " : "", out);
+		(void)fputs(shown++ ? ", " : "", out);
 		put_text(out, s->account[i].name);
 	}
 	if (n > shown)
 		fprintf(out, " and %" PRIu64 " more", n - shown);
-	fputs("</li>\n", out);
+	(void)fputs("</li>\n", out);
 }
 
 static void put_outcomes(FILE *out, const struct replay_summary *s)
@@ -124,10 +124,10 @@ static void put_outcomes(FILE *out, const struct replay_summary *s)
 	for (size_t i = 0; i < s->accounts; i++)
 		hints += s->account[i].hint == HINT_FALSE_POSITIVE;
 	if (most == 0) {
-		fputs("<p>The ladder would have left every account alone.</p>\n", out);
+		(void)fputs("<p>The ladder would have left every account alone.</p>\n", out);
 		return;
 	}
-	fputs("<ul>\n", out);
+	(void)fputs("<ul>\n", out);
 	put_outcome(out, s, STEP_SUSPEND, "would have been suspended");
 	put_outcome(out, s, STEP_HOLD, "would have been held for review");
 	put_outcome(out, s, STEP_SLOW, "would have been slowed");
@@ -136,34 +136,34 @@ static void put_outcomes(FILE *out, const struct replay_summary *s)
 			"<li>%" PRIu64 " of those that were hit were released as false "
 			"positives</li>\n",
 			hints);
-	fputs("</ul>\n", out);
+	(void)fputs("</ul>\n", out);
 }
 
 static void put_facts(FILE *out, const struct replay_report *report)
 {
 	const struct replay_summary *s = report->summary;
 	char first[WALL_TEXT_SIZE], last[WALL_TEXT_SIZE];
-	fputs("<h1>What the rules would have done</h1>\n<p class=\"dim\">", out);
+	(void)fputs("<h1>What the rules would have done</h1>\n<p class=\"dim\">", out);
 	put_text(out, report->input);
-	fputs(" with ", out);
+	(void)fputs(" with ", out);
 	put_text(out, report->config);
 	if (s->requests)
 		fprintf(out, "<br>%s to %s", wall_format(s->first, first),
 			wall_format(s->last, last));
-	fputs("</p>\n", out);
+	(void)fputs("</p>\n", out);
 	put_outcomes(out, s);
-	fputs("<div class=\"facts\">\n", out);
+	(void)fputs("<div class=\"facts\">\n", out);
 	put_fact(out, s->requests, "requests");
 	put_fact(out, s->seen, "accounts that sent");
 	put_fact(out, s->accounts, "accounts that were hit");
-	fputs("</div>\n", out);
+	(void)fputs("</div>\n", out);
 	if (s->bad_lines) {
 		fprintf(out,
 			"<p>%" PRIu64
 			" lines are no requests or events, and were passed over; the first: ",
 			s->bad_lines);
 		put_text(out, s->first_bad);
-		fputs("</p>\n", out);
+		(void)fputs("</p>\n", out);
 	}
 }
 
@@ -227,7 +227,7 @@ static void put_bars(FILE *out, const struct replay_summary *s, size_t days, uin
 			date_of(s->first_day + (int64_t)(i * days), date), bar.recipients, bar.held,
 			bar.refused);
 		put_bar(out, &bar, &(struct bar_place){(double)i * step, step * 0.8}, most);
-		fputs("</g>\n", out);
+		(void)fputs("</g>\n", out);
 	}
 }
 
@@ -262,43 +262,43 @@ static void put_rules(FILE *out, const struct replay_summary *s)
 {
 	if (s->rules == 0)
 		return;
-	fputs("<h2>Rules that would have acted</h2>\n<div class=\"wide\"><table><tr><th>Rule"
-	      "<th>Mode<th class=\"n\">Requests<th class=\"n\">Accounts</tr>\n",
+	(void)fputs("<h2>Rules that would have acted</h2>\n<div class=\"wide\"><table><tr><th>Rule"
+		    "<th>Mode<th class=\"n\">Requests<th class=\"n\">Accounts</tr>\n",
 		out);
 	for (size_t i = 0; i < s->rules; i++) {
-		fputs("<tr><td class=\"name\">", out);
+		(void)fputs("<tr><td class=\"name\">", out);
 		put_text(out, s->rule[i].name);
 		fprintf(out, "<td>%s<td class=\"n\">%" PRIu64 "<td class=\"n\">%" PRIu64 "</tr>\n",
 			s->rule[i].observed ? "observe" : "enforce", s->rule[i].requests,
 			s->rule[i].accounts);
 	}
-	fputs("</table></div>\n", out);
+	(void)fputs("</table></div>\n", out);
 }
 
 static void put_ladder(FILE *out, const struct replay_summary *s)
 {
-	fputs("<h2>The ladder</h2>\n<div class=\"wide\"><table><tr><th>Came as far as"
-	      "<th class=\"n\">Accounts<th class=\"n\">Observed only</tr>\n",
+	(void)fputs("<h2>The ladder</h2>\n<div class=\"wide\"><table><tr><th>Came as far as"
+		    "<th class=\"n\">Accounts<th class=\"n\">Observed only</tr>\n",
 		out);
 	for (int i = STEP_NOTE; i < STEP_COUNT; i++)
 		fprintf(out,
 			"<tr><td>%s<td class=\"n\">%" PRIu64 "<td class=\"n\">%" PRIu64 "</tr>\n",
 			step_name((enum step)i), s->step[i], s->would[i]);
-	fputs("</table></div>\n", out);
+	(void)fputs("</table></div>\n", out);
 }
 
 static void put_evidence(FILE *out, const struct replay_account *account)
 {
 	char at[WALL_TEXT_SIZE];
 	if (account->evidence_n)
-		fputs("<ul>", out);
+		(void)fputs("<ul>", out);
 	for (size_t i = 0; i < account->evidence_n; i++) {
 		fprintf(out, "<li><small>%s</small> ", wall_format(account->evidence[i].at, at));
 		put_text(out, account->evidence[i].text);
-		fputs("</li>", out);
+		(void)fputs("</li>", out);
 	}
 	if (account->evidence_n)
-		fputs("</ul>", out);
+		(void)fputs("</ul>", out);
 	if (account->evidence_more)
 		fprintf(out, "<small>and %" PRIu64 " more</small>", account->evidence_more);
 	if (account->hint)
@@ -310,23 +310,24 @@ static void put_accounts(FILE *out, const struct replay_report *report)
 	const struct replay_summary *s = report->summary;
 	if (s->accounts == 0)
 		return;
-	fputs("<h2>Accounts that were hit most</h2>\n<div class=\"wide\"><table><tr><th>Account"
-	      "<th>Step<th class=\"n\">Score<th class=\"n\">Refused<th class=\"n\">Held"
-	      "<th class=\"n\">Days hit</tr>\n",
+	(void)fputs(
+		"<h2>Accounts that were hit most</h2>\n<div class=\"wide\"><table><tr><th>Account"
+		"<th>Step<th class=\"n\">Score<th class=\"n\">Refused<th class=\"n\">Held"
+		"<th class=\"n\">Days hit</tr>\n",
 		out);
 	for (size_t i = 0; i < s->accounts && i < report->accounts_max; i++) {
 		const struct replay_account *a = &s->account[i];
-		fputs("<tr class=\"who\"><td class=\"name\"><b>", out);
+		(void)fputs("<tr class=\"who\"><td class=\"name\"><b>", out);
 		put_text(out, a->name);
 		fprintf(out,
 			"</b><td>%s<td class=\"n\">%.0f<td class=\"n\">%" PRIu64
 			"<td class=\"n\">%" PRIu64 "<td class=\"n\">%u of %u</tr>\n",
 			step_name(step_of(a)), a->score, a->refused, a->held, a->days_hit, a->days);
-		fputs("<tr><td class=\"why\" colspan=\"6\">", out);
+		(void)fputs("<tr><td class=\"why\" colspan=\"6\">", out);
 		put_evidence(out, a);
-		fputs("</tr>\n", out);
+		(void)fputs("</tr>\n", out);
 	}
-	fputs("</table></div>\n", out);
+	(void)fputs("</table></div>\n", out);
 	if (s->accounts > report->accounts_max)
 		fprintf(out, "<p class=\"dim\">%zu more are not shown.</p>\n",
 			s->accounts - report->accounts_max);
@@ -349,32 +350,33 @@ static void put_volume(FILE *out, const struct replay_summary *s)
 		const char *what;
 		const struct replay_volume *v;
 	} rows[] = {{"an hour", &s->hour}, {"a day", &s->day}};
-	fputs("<h2>What is usual here</h2>\n<div class=\"wide\"><table><tr><th>Recipients of an "
-	      "account in<th class=\"n\">half are below<th class=\"n\">99 % are below"
-	      "<th class=\"n\">99 of 100 accounts never above</tr>\n",
+	(void)fputs(
+		"<h2>What is usual here</h2>\n<div class=\"wide\"><table><tr><th>Recipients of an "
+		"account in<th class=\"n\">half are below<th class=\"n\">99 % are below"
+		"<th class=\"n\">99 of 100 accounts never above</tr>\n",
 		out);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		fprintf(out,
 			"<tr><td>%s<td class=\"n\">%" PRIu64 "<td class=\"n\">%" PRIu64
 			"<td class=\"n\">%" PRIu64 "</tr>\n",
 			rows[i].what, rows[i].v->p50, rows[i].v->p99, rows[i].v->most_p99);
-	fputs("</table></div>\n", out);
+	(void)fputs("</table></div>\n", out);
 	if (!s->hour.suggested && !s->day.suggested)
 		return;
-	fputs("<h2>Limits that would have left nearly everybody alone</h2>\n<pre>", out);
+	(void)fputs("<h2>Limits that would have left nearly everybody alone</h2>\n<pre>", out);
 	put_suggestion(out, "hourly", "1h", &s->hour);
 	put_suggestion(out, "daily", "1d", &s->day);
-	fputs("</pre>\n", out);
+	(void)fputs("</pre>\n", out);
 }
 
 void replay_report_html(FILE *out, const struct replay_report *report)
 {
-	fputs(head, out);
+	(void)fputs(head, out);
 	put_facts(out, report);
 	put_chart(out, report->summary);
 	put_rules(out, report->summary);
 	put_ladder(out, report->summary);
 	put_accounts(out, report);
 	put_volume(out, report->summary);
-	fputs("</body></html>\n", out);
+	(void)fputs("</body></html>\n", out);
 }

@@ -47,7 +47,8 @@ static void learn_message(struct baseline *b, struct bucket *bucket, const struc
 	double before = (double)b->messages + bucket->messages;
 	if (gone > SILENT_S && before >= SILENT_MESSAGES) {
 		b->woke = now;
-		b->silent_days = (uint16_t)fmin(gone / DAY_S, UINT16_MAX);
+		unsigned days = gone / DAY_S;
+		b->silent_days = (uint16_t)(days < UINT16_MAX ? days : UINT16_MAX);
 	}
 	bucket->messages++;
 	if (seen->is_at_none) {
