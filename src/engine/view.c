@@ -19,6 +19,9 @@ static const struct rings *rings_of(struct engine *e, struct account *entry)
 bool engine_wants_place(const struct engine *e, const struct request *request)
 {
 	struct subject subject;
+	/* Recipients are looked at, and nothing else. */
+	if (request->stage != STAGE_RCPT)
+		return false;
 	/* A login is always an account: most requests need no more than a look at that. */
 	return request->sasl_username.n || subject_of(request, e->plan->snapshot, &subject);
 }
