@@ -258,7 +258,8 @@ static void live_through(struct live *live)
 			open_or_close(live, conn);
 		else
 			ask_some(live, conn);
-		if (kind == 2) {
+		/* Not more batches than may wait: the thread that writes may be kept waiting. */
+		if (kind == 2 && i % 8 == 0) {
 			recorder_flush(live->recorder);
 			recorder_collect(live->recorder);
 		}
