@@ -122,7 +122,8 @@ static void next_by_ladder(const struct viewed *v, struct decision *d)
 	if (says.room_at.us && says.room_at.us != MONO_NEVER.us)
 		d->room_at = wall_of_mono(says.room_at, v->now);
 	text_ladder(d, v->e->plan->snapshot);
-	span_copy(SPAN(says.step >= STEP_HOLD ? RULE_HOLD : RULE_SLOW), d->rule, sizeof(d->rule));
+	span_copy(
+		span_of(says.step >= STEP_HOLD ? RULE_HOLD : RULE_SLOW), d->rule, sizeof(d->rule));
 }
 
 static void next_by_limit(const struct viewed *v, const struct limit_rule *rule,
