@@ -16,7 +16,8 @@ COUNTRIES = (('BR', -15.8, -47.9), ('NG', 9.1, 7.5), ('VN', 21.0, 105.8), ('RU',
 ABROAD = ['198.18.%d.%d' % (n, n + 1) for n in range(40)]
 # Its own thresholds: how the ladder is climbed is tried here, not how it is tuned.
 ENFORCE = ('signals = { mode = "enforce"; };\n'
-           'ladder = { note = 10; slow = 20; hold = 30; suspend = 40; slow_rate = "2/1h"; hold_messages = 2; };\n')
+           'ladder = { note = 10; slow = 20; hold = 60; suspend = 90; slow_rate = "2/1h"; hold_messages = 2;\n'
+           '  learning = "0s"; };\n')
 FROM_DATABASES = 'geoip = { databases = [ "@/places.mmdb", "@/networks.mmdb" ]; };\n'
 
 LIMITS = '{ name = "hourly"; rate = "1000/1h"; }'
@@ -89,7 +90,7 @@ def attack(postfix, policyd, wanted, most=60, user='alice'):
     """Messages from ever other networks until the ladder has come to a step; all replies."""
     codes = []
     for n in range(most):
-        codes.append(sends(postfix, ABROAD[n % len(ABROAD)], strangers(4), user, 'win-%04d' % n,
+        codes.append(sends(postfix, ABROAD[n % len(ABROAD)], strangers(2), user, 'win-%04d' % n,
                            'info%d@shop.example' % n))
         if ladder_of(policyd, user + '@example.org')['step'] == wanted:
             return codes

@@ -39,7 +39,7 @@ def check_told_once(policyd):
 
 def failing_policyd(case, limits=LIMIT):
     policyd = case.policyd(limits=limits, start=False)
-    policyd.allow('store failing|snapshot')
+    policyd.allow('store failing|snapshot|ladder error=')
     return policyd
 
 
