@@ -6,6 +6,7 @@
  */
 #include "state.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -32,7 +33,8 @@ struct state {
 	int64_t age_max_us;
 
 	enum { STATE_RESTING, STATE_SAVING, STATE_COMMITTING } phase;
-	bool is_read; /* saving: all is read, the last block may still wait for the disk */
+	bool is_read;  /* saving: all is read, the last block may still wait for the disk */
+	bool is_brief; /* this pass, or the next: there was no room for what was learnt */
 	struct engine_save save;
 	struct bytes block;
 	uint64_t bytes;                  /* of this pass */
@@ -43,8 +45,9 @@ struct state {
 
 	wall_t saved_at;
 	uint64_t saved_bytes;
+	bool saved_is_brief;
 	bool is_failing;
-	struct errbuf error; /* when failing */
+	struct errbuf error; /* when failing, or when what was learnt did not fit */
 	bool is_stuck;       /* the disk did not answer at the stop */
 };
 
@@ -96,6 +99,21 @@ static void failed(struct state *state, const char *error)
 		F_STR("saved_at", since));
 }
 
+/* Counters come first: where there is no room for more, they are saved without what was learnt. */
+static bool leaves_out(struct state *state, int result, const char *error)
+{
+	if ((result != -ENOSPC && result != -EDQUOT) || state->is_brief)
+		return false;
+	if (!state->saved_is_brief)
+		log_event(LEVEL_WARNING, "no room for what was learnt", F_STR("error", error),
+			F_STR("effect",
+				"counters and steps are saved; after a restart the accounts' "
+				"habits would be learnt anew"));
+	err_set(&state->error, "%s", error);
+	state->is_brief = true;
+	return true;
+}
+
 static void worked(struct state *state)
 {
 	metric_add(METRIC_SNAPSHOTS, 1);
@@ -106,19 +124,30 @@ static void worked(struct state *state)
 	store_note_snapshot(state->use.store);
 	if (state->is_failing)
 		log_event(LEVEL_NOTICE, "snapshot works again", F_INT("bytes", state->bytes));
+	else if (state->saved_is_brief && !state->is_brief)
+		log_event(LEVEL_NOTICE, "room for what was learnt again",
+			F_INT("bytes", state->bytes));
 	state->is_failing = false;
+	state->saved_is_brief = state->is_brief;
+	metric_set(METRIC_SNAPSHOT_BRIEF, state->is_brief);
 }
 
 static void on_committed(void *ctx, int result, const char *error)
 {
 	struct state *state = ctx;
 	state->phase = STATE_RESTING;
+	if (leaves_out(state, result, error)) {
+		arm(state, BUSY_US);
+		return;
+	}
 	if (result == 0) {
 		worked(state);
 	} else {
 		metric_add(METRIC_SNAPSHOT_ERRORS, 1);
 		failed(state, error);
 	}
+	/* The next one may find room again. */
+	state->is_brief = false;
 	arm_next(state);
 }
 
@@ -163,6 +192,7 @@ static void step(struct state *state, struct now now)
 		.boot_id = span_of(state->boot_id),
 		.places = PLACES,
 		.bytes = BLOCK_BYTES,
+		.is_brief = state->is_brief,
 	};
 	state->is_read = engine_save_step(state->use.engine, &state->save, &input, now,
 				 &state->block) == SAVE_DONE;
@@ -189,7 +219,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct state *state = arg;
 	(void)fd;
 	(void)what;
-	if (state->phase == STATE_RESTING && is_saved(state)) {
+	if (state->phase == STATE_RESTING && is_saved(state) && !state->is_brief) {
 		/* Of a snapshot that is there, the store may have missed to take note. */
 		if (state->saved_at.us)
 			store_note_snapshot(state->use.store);
@@ -287,6 +317,7 @@ void state_describe(const struct state *state, struct control_state *ret)
 	ret->snapshot_at = state->saved_at;
 	ret->snapshot_bytes = state->saved_bytes;
 	ret->snapshot_error = state->is_failing ? state->error.text : NULL;
+	ret->snapshot_is_brief = state->saved_is_brief;
 	ret->lost = state->lost.text[0] ? state->lost.text : NULL;
 }
 
@@ -301,6 +332,18 @@ static bool disk_await(const struct state *state, mono_t deadline)
 	return clock_now().mono.us < deadline.us;
 }
 
+static bool finish_pass(struct state *state, mono_t deadline)
+{
+	bool is_early = true;
+	while (is_early && !pass_begin(state))
+		is_early = disk_await(state, deadline);
+	while (is_early && state->phase != STATE_RESTING) {
+		slice(state, FINISH_US);
+		is_early = disk_await(state, deadline);
+	}
+	return is_early;
+}
+
 /* False: the disk was too slow. */
 static bool finish(struct state *state, mono_t deadline)
 {
@@ -312,12 +355,9 @@ static bool finish(struct state *state, mono_t deadline)
 		is_early = disk_await(state, deadline);
 	if (is_saved(state))
 		return is_early;
-	while (is_early && !pass_begin(state))
-		is_early = disk_await(state, deadline);
-	while (is_early && state->phase != STATE_RESTING) {
-		slice(state, FINISH_US);
-		is_early = disk_await(state, deadline);
-	}
+	is_early = is_early && finish_pass(state, deadline);
+	if (is_early && state->is_brief)
+		is_early = finish_pass(state, deadline);
 	return state->phase == STATE_RESTING && is_early;
 }
 

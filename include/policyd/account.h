@@ -152,10 +152,10 @@ struct account *accounts_pinned(struct accounts *a, const struct account *after)
 
 /*
  * One entry as a record for the snapshot; nothing when it has nothing worth keeping. Standings are
- * the store's. Returns false then.
+ * the store's. Returns false then. without: parts that are left out, a bit each (1 << PART_...).
  */
-bool account_save(
-	const struct accounts *a, const struct account *account, struct bytes *out, mono_t mono);
+bool account_save(const struct accounts *a, const struct account *account, unsigned without,
+	struct bytes *out, mono_t mono);
 /* Makes the entry again, unless it is there already. False: the record makes no sense. */
 struct account_load {
 	void *ctx[PART_COUNT]; /* for the parts' load(); NULL: that part is passed over */

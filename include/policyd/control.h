@@ -84,6 +84,7 @@ typedef void reload_done(void *ctx, const struct reload_result *result);
 struct control_state {
 	wall_t snapshot_at;         /* of the newest counters on disk; 0: there are none */
 	uint64_t snapshot_bytes;    /* their size; 0: not known */
+	bool snapshot_is_brief;     /* there was no room for what was learnt of accounts */
 	const char *snapshot_error; /* why the last attempt failed; NULL: it did not */
 	const char *lost;           /* why state was lost at the start; NULL: it was not */
 };

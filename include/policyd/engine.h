@@ -107,6 +107,8 @@ struct engine_save_input {
 	struct span boot_id;
 	size_t places;
 	size_t bytes; /* a block ends about there */
+	/* Where there is no room for all: habits, and evidence that led to no step, are left out. */
+	bool is_brief;
 };
 enum engine_save_step engine_save_step(struct engine *e, struct engine_save *save,
 	const struct engine_save_input *input, struct now now, struct bytes *out);

@@ -83,6 +83,8 @@ void signals_configure(struct signals *s, const struct config *config);
 /* The parts of an account (account.h): what is normal, and what speaks against it. load()'s ctx: struct signals. */
 extern const struct account_part_row signals_baseline_part;
 extern const struct account_part_row signals_score_part;
+/* What the ladder did to it still holds, and must not be forgotten where room is scarce. */
+bool signals_must_save(const struct account *account, mono_t mono);
 
 /* ---- one request ---- */
 

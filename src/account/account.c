@@ -332,15 +332,15 @@ struct account *accounts_pinned(struct accounts *a, const struct account *after)
 
 enum { RECORD_PART = 0x10 }; /* and the part's id */
 
-bool account_save(
-	const struct accounts *a, const struct account *account, struct bytes *out, mono_t mono)
+bool account_save(const struct accounts *a, const struct account *account, unsigned without,
+	struct bytes *out, mono_t mono)
 {
 	size_t before = out->n;
 	bytes_span(out, table_key(account));
 	bytes_number(out, account->touched_s);
 	size_t empty = out->n;
 	for (int i = 0; i < PART_COUNT; i++) {
-		if (!account->part[i])
+		if (!account->part[i] || without >> i & 1)
 			continue;
 		size_t outside = out->n;
 		size_t mark = bytes_begin(out, RECORD_PART + a->part[i]->id);

@@ -110,10 +110,11 @@ static json_t *snapshot_json(const struct control_state *state, struct now now)
 {
 	bool is_there = state->snapshot_at.us != 0;
 	int64_t age_us = now.wall.us - state->snapshot_at.us;
-	return json_pack("{s:o, s:o, s:o, s:o}", "at",
+	return json_pack("{s:o, s:o, s:o, s:b, s:o}", "at",
 		is_there ? text_time(state->snapshot_at) : json_null(), "age_s",
 		is_there ? json_integer(age_us > 0 ? age_us / SECOND_US : 0) : json_null(), "bytes",
-		state->snapshot_bytes ? text_count(state->snapshot_bytes) : json_null(), "error",
+		state->snapshot_bytes ? text_count(state->snapshot_bytes) : json_null(), "brief",
+		state->snapshot_is_brief, "error",
 		state->snapshot_error ? text_json(span_of(state->snapshot_error)) : json_null());
 }
 

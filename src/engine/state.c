@@ -68,6 +68,13 @@ static void save_site(struct engine *e, struct engine_save *save, mono_t mono, s
 		out->n = outside;
 }
 
+/* What a brief one leaves out of an account. */
+static unsigned brief_of(const struct account *account, mono_t mono)
+{
+	unsigned score = signals_must_save(account, mono) ? 0 : 1u << PART_SCORE;
+	return score | 1u << PART_BASELINE;
+}
+
 /* False at the end of the table. */
 static bool save_entries(struct engine *e, struct engine_save *save,
 	const struct engine_save_input *input, mono_t mono, struct bytes *out)
@@ -81,7 +88,8 @@ static bool save_entries(struct engine *e, struct engine_save *save,
 		if (account->part[PART_RINGS])
 			(void)limits_rings(e->plan, account, 0, false);
 		size_t mark = bytes_begin(out, RECORD_ENTRY);
-		bool is_worth = account_save(e->accounts, account, out, mono);
+		bool is_worth = account_save(e->accounts, account,
+			input->is_brief ? brief_of(account, mono) : 0, out, mono);
 		bytes_end(out, mark);
 		if (!is_worth)
 			out->n = outside;
@@ -159,6 +167,10 @@ enum engine_save_step engine_save_step(struct engine *e, struct engine_save *sav
 	if (save->configured != e->configured) {
 		save->configured = e->configured;
 		save_shapes(e, out);
+	}
+	if (!save->is_at_entries && input->is_brief) {
+		save->is_at_entries = true;
+		return SAVE_MORE;
 	}
 	if (!save->is_at_entries) {
 		save_site(e, save, now.mono, out);

@@ -96,6 +96,16 @@ static void part_save(const void *part, struct bytes *out, mono_t mono)
 		save_slow(&score->slow, out);
 }
 
+bool signals_must_save(const struct account *account, mono_t mono)
+{
+	const struct score *score = account->part[PART_SCORE];
+	second_t now = second_of(mono);
+	if (!score)
+		return false;
+	const struct track *real = &score->track[WALK_REAL];
+	return real->step != STEP_NONE || real->probation > now || score->forgiven > now;
+}
+
 /* ---- load ---- */
 
 static second_t get_time(struct reader *in, int64_t shift_us)
@@ -132,6 +142,7 @@ static bool load_state(struct score *score, struct reader *in, int64_t shift_us)
 	score->forgiven = get_time(in, shift_us);
 	score->held = get_short(in);
 	score->class = (uint32_t)reader_number(in);
+	score->counted = get_time(in, shift_us);
 	return !in->is_bad;
 }
 

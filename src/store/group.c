@@ -12,11 +12,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "policyd/mem.h"
 
 /* Left for the counters' file by decisions, which would take all there is; beside the reserve. */
 #define SNAPSHOT_ROOM (UINT64_C(160) * 1024)
+/* The write-ahead log comes to that even where rows only take the places of others (open.c). */
+#define LOG_ROOM (UINT64_C(272) * 1024)
 
 #define EXPIRE_EVERY 500 /* rows written; a look forgets up to 2000, so it gains on any flood */
 
@@ -191,6 +194,16 @@ int group_expire(struct store *s, struct errbuf *err)
 	return r;
 }
 
+/* What decisions may take without taking it from what must always find room. */
+static uint64_t room_for_decisions(const struct store *s)
+{
+	struct stat log;
+	uint64_t room = directory_room(s->directory.fd), kept = SNAPSHOT_ROOM + LOG_ROOM;
+	if (fstatat(s->directory.fd, "policyd.db-wal", &log, 0) == 0)
+		kept -= (uint64_t)log.st_size < LOG_ROOM ? (uint64_t)log.st_size : LOG_ROOM;
+	return room > kept ? room - kept : 0;
+}
+
 void group_begin(void *store)
 {
 	struct store *s = store;
@@ -201,7 +214,7 @@ void group_begin(void *store)
 	g->is_begun = false;
 	g->is_rescue_tried = false;
 	g->result = 0;
-	g->is_short_of_room = directory_room(s->directory.fd) < SNAPSHOT_ROOM;
+	g->room_bytes = room_for_decisions(s);
 }
 
 void group_run(void *store, struct writer_job *base)

@@ -105,7 +105,7 @@ struct store_group {
 	bool is_begun; /* a transaction was begun */
 	int result;    /* negative: the group as a whole has failed, and why */
 	struct errbuf why;
-	bool is_short_of_room;
+	uint64_t room_bytes; /* that decisions may still take */
 	bool is_rescue_tried;
 	wall_t newest;         /* of the last decision or event: what retention takes for now */
 	unsigned since_expiry; /* rows written since the last look for old ones */

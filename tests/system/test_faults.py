@@ -213,6 +213,7 @@ def test_counters_in_1_mib(case):
     for number in range(60):
         flood(case, policyd, number)
     equal(policyd.stop(), 0, 'exit code')
+    contains(policyd.log(), 'no room for what was learnt', 'what is told of habits')
     policyd.start(*disk.prefix)
     equal([used(policyd, 'f%d.0@example.org' % number, 'hourly') for number in (0, 30, 59)], [50] * 3,
           'used after a restart')

@@ -350,9 +350,9 @@ START_TEST(saved_account_is_loaded)
 	struct bytes out = {0};
 	touch(a, ACCOUNT_LOGIN, "login:busy")->part[PART_RINGS] = &busy;
 	touch(a, ACCOUNT_LOGIN, "login:idle")->part[PART_RINGS] = &idle;
-	ck_assert(!account_save(a, account_find(a, SPAN("login:idle")), &out, (mono_t){0}));
+	ck_assert(!account_save(a, account_find(a, SPAN("login:idle")), 0, &out, (mono_t){0}));
 	ck_assert_uint_eq(out.n, 0);
-	ck_assert(account_save(a, account_find(a, SPAN("login:busy")), &out, (mono_t){0}));
+	ck_assert(account_save(a, account_find(a, SPAN("login:busy")), 0, &out, (mono_t){0}));
 	for (size_t cut = 1; cut < out.n; cut++) {
 		struct reader in = reader_of(span_make(out.p, cut));
 		struct accounts *c = accounts_of(100);

@@ -13,15 +13,20 @@ static const char ladder_text[] =
 	"30; "
 	"hold = 60; suspend = 1000; hold_messages = 2; };";
 
-static struct bytes saved_of(struct bench *b)
+static struct bytes saved(struct bench *b, bool is_brief)
 {
 	struct engine_save save = {.cursor = 0};
 	const struct engine_save_input input = {
-		.boot_id = SPAN("a"), .places = 1000, .bytes = 1 << 20};
+		.boot_id = SPAN("a"), .places = 1000, .bytes = 1 << 20, .is_brief = is_brief};
 	struct bytes all = {.n = 0};
 	while (engine_save_step(b->engine, &save, &input, at_s(b->s), &all) == SAVE_MORE)
 		;
 	return all;
+}
+
+static struct bytes saved_of(struct bench *b)
+{
+	return saved(b, false);
 }
 
 static void load(struct bench *b, const struct bytes *saved)
@@ -154,12 +159,34 @@ START_TEST(bad_signals_are_told)
 }
 END_TEST
 
+/* Where there is little room on the disk: no habits, but whoever is held stays so, and his counters. */
+START_TEST(brief_keeps_steps)
+{
+	struct bench a = bench_held(ladder_text), b = bench_new(ladder_text);
+	struct bytes all = saved(&a, false), brief = saved(&a, true);
+	ck_assert_uint_lt(brief.n, all.n);
+	b.s = a.s;
+	load(&b, &brief);
+	ck_assert_uint_eq(notes_about(&b, "learnt anew"), 0);
+	ck_assert_uint_gt(used(&a, 0), 0);
+	ck_assert_uint_eq(used(&b, 0), used(&a, 0));
+	ck_assert_int_eq((int)signals_of(&b).step, STEP_HOLD);
+	ck_assert_double_eq_tol(signals_of(&b).score, signals_of(&a).score, 0.01);
+	ck_assert_uint_gt(signals_of(&a).bytes, signals_of(&b).bytes);
+	bytes_free(&all);
+	bytes_free(&brief);
+	bench_end(&a);
+	bench_end(&b);
+}
+END_TEST
+
 int main(void)
 {
 	const struct suite_row rows[] = {
 		{"suspended after the snapshot", suspended_after_the_snapshot, 0},
 		{"limit called hold", limit_called_hold, 0},
 		{"bad signals are told", bad_signals_are_told, 0},
+		{"brief keeps steps", brief_keeps_steps, 0},
 	};
 	return SUITE_RUN("compromised_state", rows);
 }

@@ -211,12 +211,14 @@ START_TEST(test_status_snapshot)
 	json_decref(data);
 	world.state = (struct control_state){.snapshot_at = {.us = T0 - 61 * SECOND_US},
 		.snapshot_bytes = 12345,
+		.snapshot_is_brief = true,
 		.snapshot_error = "disk full"};
 	data = ask_data(&world, "{'verb':'status'}");
 	const json_t *snapshot = json_object_get(data, "snapshot");
 	ck_assert_str_eq(text_at(snapshot, "at"), "2026-09-21T14:12:19Z");
 	ck_assert_int_eq(json_integer_value(json_object_get(snapshot, "age_s")), 61);
 	ck_assert_int_eq(json_integer_value(json_object_get(snapshot, "bytes")), 12345);
+	ck_assert(json_is_true(json_object_get(snapshot, "brief")));
 	ck_assert_str_eq(text_at(snapshot, "error"), "disk full");
 	json_decref(data);
 	/* A clock that was set back: no age below zero. */
