@@ -88,6 +88,12 @@ bool signals_must_save(const struct account *account, mono_t mono);
 
 /* ---- one request ---- */
 
+/*
+ * Soon a recipient of that account is looked at: what will be read of it first is fetched into the
+ * cache meanwhile, for with many accounts nothing of it is there. Changes nothing.
+ */
+void signals_meet(const struct account *account);
+
 /* A recipient that an account asks to write to. */
 struct sight {
 	const struct request *request; /* sender, helo, client, sasl_method, size; request->geo */

@@ -223,6 +223,8 @@ enum engine_result engine_begin(struct engine *e, engine_conn id, const struct r
 		return ENGINE_DONE;
 	metric_add(METRIC_REQUESTS_OUTBOUND, 1);
 	c.account = account_meet(e->accounts, &c.subject.name, now.mono);
+	if (request->stage == STAGE_RCPT)
+		signals_meet(c.account);
 	if (!is_mail)
 		return begin_message(&c, id, ret, ret_ticket);
 	decide_mail(&c, ret);

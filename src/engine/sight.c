@@ -150,6 +150,7 @@ void sight_tell(const struct call *c, struct verdict *ret)
 void sight_granted(struct call *c)
 {
 	static const struct request forgotten = {.stage = STAGE_RCPT};
+	static const struct recipient nobody = {.is_local = false};
 	const struct asked *asked = &c->pending.asked;
 	uint64_t id = asked->new_id;
 	if (id && c->e->refused && c->e->refused[id % REFUSED_SLOTS] == id)
@@ -160,11 +161,10 @@ void sight_granted(struct call *c)
 		class_now(c);
 		c->subject.class = asked->class;
 	}
-	const struct recipient recipient = {.is_local = asked->externals == 0};
 	const struct sight sight = {
 		.request = c->request ? c->request : &forgotten,
 		.subject = &c->subject,
-		.recipient = c->request ? &c->recipient : &recipient,
+		.recipient = c->request ? &c->recipient : &nobody,
 		.is_first = c->tx->seen <= 1,
 		.is_local = asked->externals == 0,
 		.nth = c->tx->seen,

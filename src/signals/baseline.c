@@ -167,6 +167,31 @@ void pending_add(struct baseline *b, uint32_t id, uint16_t hour_and_bit)
 
 /* ---- looking ---- */
 
+/* Of blocks without a fixed size: as much as most accounts have of it. */
+#define FETCH_BYTES 128
+
+static void block_fetch(const void *block, size_t n)
+{
+	if (block)
+		fetch(block, n);
+}
+
+void baseline_fetch(const struct baseline *b)
+{
+	if (!b)
+		return;
+	block_fetch(b->habits, FETCH_BYTES);
+	block_fetch(b->pending, FETCH_BYTES);
+	block_fetch(b->known, sizeof(*b->known));
+	block_fetch(b->hours, HOURS_BYTES);
+}
+
+void baseline_fetch_known(const struct baseline *b, uint64_t recipient)
+{
+	if (b)
+		known_fetch(b->known, id_of(recipient));
+}
+
 struct habit_seen baseline_habit(const struct baseline *b, enum habit kind, uint64_t id)
 {
 	const struct habit_entry *entry = b ? habits_find(b->habits, kind, id) : NULL;
@@ -181,6 +206,20 @@ struct habit_seen baseline_habit(const struct baseline *b, enum habit kind, uint
 	if (entry->is_pending)
 		seen.first = entry->last > age_s ? entry->last - age_s : 1;
 	return seen;
+}
+
+void baseline_habits(
+	const struct baseline *b, const uint64_t id[HABIT_KINDS], enum known ret[HABIT_KINDS])
+{
+	const struct habits *habits = b ? b->habits : NULL;
+	const struct habit_entry *entry = habits ? habits->entry : NULL;
+	const struct habit_entry *end = habits ? entry + habits->n : NULL;
+	memset(ret, 0, HABIT_KINDS * sizeof(ret[0]));
+	for (; entry < end; entry++) {
+		unsigned kind = entry->kind;
+		if (entry->id == id_of(id[kind]) && id[kind])
+			ret[kind] = entry->is_pending ? KNOWN_PENDING : KNOWN_SETTLED;
+	}
 }
 
 unsigned baseline_distinct(const struct baseline *b, enum habit kind, second_t since)
@@ -225,10 +264,12 @@ static bool is_strange_since(const struct habit_entry *entry, second_t since)
 double baseline_strange(const struct baseline *b, enum habit kind, second_t since)
 {
 	const struct habits *habits = b ? b->habits : NULL;
+	const struct habit_entry *entry = habits ? habits->entry : NULL;
+	const struct habit_entry *end = habits ? entry + habits->n : NULL;
 	unsigned sum = 0;
-	for (unsigned i = 0; habits && i < habits->n; i++) {
-		const struct habit_entry *entry = &habits->entry[i];
-		if (entry->kind == kind && entry->strange && is_strange_since(entry, since))
+	for (; entry < end; entry++) {
+		/* Few are: that is asked first. */
+		if (entry->strange && entry->kind == kind && is_strange_since(entry, since))
 			sum += entry->strange;
 	}
 	return (double)sum / STRANGE_MAX;

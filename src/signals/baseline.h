@@ -65,8 +65,18 @@ struct habits {
 	uint8_t n, size;
 	struct habit_entry entry[];
 };
-size_t habits_bytes(const struct habits *habits);
+static inline size_t habits_bytes_of(unsigned size)
+{
+	return sizeof(struct habits) + size * sizeof(struct habit_entry);
+}
+static inline size_t habits_bytes(const struct habits *habits)
+{
+	return habits ? habits_bytes_of(habits->size) : 0;
+}
 struct habit_entry *habits_find(const struct habits *habits, enum habit kind, uint64_t id);
+/* Of each kind the one with that id; NULL: there is none, or the id is 0. */
+void habits_find_all(const struct habits *habits, const uint64_t id[HABIT_KINDS],
+	struct habit_entry *ret[HABIT_KINDS]);
 /* Finds or makes (pending, used now). One that is new may replace an older one. */
 struct habit_entry *habits_use(struct habits **habits, enum habit kind, uint64_t id, second_t now);
 /* Settled ones have fewer places than all: the settled ones never leave none for new ones. */
@@ -89,7 +99,15 @@ struct known_set {
 	uint16_t slot[]; /* 0: free; the young ones first */
 };
 enum known_in { KNOWN_IN_NONE, KNOWN_IN_OLD, KNOWN_IN_YOUNG };
-size_t known_bytes(const struct known_set *set);
+static inline size_t known_bytes_of(unsigned slots)
+{
+	return sizeof(struct known_set) + slots * sizeof(uint16_t);
+}
+static inline size_t known_bytes(const struct known_set *set)
+{
+	return set ? known_bytes_of((unsigned)set->size[0] + set->size[1]) : 0;
+}
+void known_fetch(const struct known_set *set, uint32_t id);
 enum known_in known_find(const struct known_set *set, uint32_t id);
 /* may_grow: there is memory for a larger set; without it older ones are forgotten instead. */
 void known_add(struct known_set **set, uint32_t id, second_t now, bool may_grow);

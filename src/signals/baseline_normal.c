@@ -30,10 +30,13 @@ static unsigned later(unsigned hour, unsigned by)
 }
 
 /* By the hour of the day: those of single weekdays are too few to miss one. */
-static double hour_share(const struct baseline *b, double messages, wall_t wall)
+double baseline_hour_share(const struct baseline *b, wall_t wall)
 {
 	unsigned at = hour_of_week(wall), near = 0;
-	if (!b->hours || messages < MESSAGES_ENOUGH || b->hours_sum < HOURS_ENOUGH)
+	double messages = b ? (double)b->messages : 0;
+	if (b && b->pending)
+		messages += b->pending->bucket.messages;
+	if (messages < MESSAGES_ENOUGH || !b->hours || b->hours_sum < HOURS_ENOUGH)
 		return 1;
 	for (unsigned day = 0; day < 7; day++, at = later(at, 24))
 		near += hours_at(b->hours, later(at, HOURS_OF_WEEK - 1)) + hours_at(b->hours, at) +
@@ -41,24 +44,7 @@ static double hour_share(const struct baseline *b, double messages, wall_t wall)
 	return (double)near / b->hours_sum;
 }
 
-static void normal_volume(const struct baseline *b, struct normal *ret)
-{
-	ret->peak_new = (double)b->peak[FADING_NEW];
-	ret->peak_hour = (double)b->peak[FADING_HOUR];
-	ret->peak_day = (double)b->peak[FADING_DAY];
-	ret->peak_all = (double)b->peak[FADING_ALL];
-	ret->per_hour_mean = (double)b->hour_mean;
-	ret->per_hour_high = (double)b->hour_high;
-	ret->per_day_mean = (double)b->day_mean;
-	ret->per_day_high = (double)b->day_high;
-	ret->per_message_mean = b->messages > 0 ? ret->recipients / ret->messages : 0;
-	ret->per_message_high = (double)b->message_high;
-	ret->bytes_log_mean = (double)b->size_mean;
-	ret->bytes_log_deviation = b->size_n >= 10 ? sqrt((double)b->size_variance) : 0;
-}
-
-void baseline_normal(
-	const struct signals *s, const struct baseline *b, struct now now, struct normal *ret)
+void baseline_usual(const struct signals *s, const struct baseline *b, struct normal *ret)
 {
 	static const struct baseline none = {.message_high = 1};
 	const struct baseline *own = b ? b : &none;
@@ -70,8 +56,22 @@ void baseline_normal(
 		.messages = (double)own->messages,
 		.recipients = (double)own->recipients,
 		.judged = (double)own->judged,
-		.novelty = fmin(fmax(novelty, NOVELTY_MIN), NOVELTY_MAX),
+		.novelty = lesser(greater(novelty, NOVELTY_MIN), NOVELTY_MAX),
+		.peak_new = (double)own->peak[FADING_NEW],
+		.peak_hour = (double)own->peak[FADING_HOUR],
+		.peak_day = (double)own->peak[FADING_DAY],
+		.peak_all = (double)own->peak[FADING_ALL],
+		.per_hour_mean = (double)own->hour_mean,
+		.per_hour_high = (double)own->hour_high,
+		.per_day_mean = (double)own->day_mean,
+		.per_day_high = (double)own->day_high,
+		.per_message_mean =
+			own->messages > 0 ? (double)own->recipients / (double)own->messages : 0,
+		.per_message_high = (double)own->message_high,
 		.networks_day_high = (double)own->networks_high,
+		.bytes_log_mean = (double)own->size_mean,
+		.bytes_log_deviation = own->size_n >= 10 ? sqrt((double)own->size_variance) : 0,
+		.hour_share = 1,
 		.days = own->days + (bucket ? bucket->days : 0u),
 		.since = own->since,
 		.last_sent = own->last_sent,
@@ -82,7 +82,11 @@ void baseline_normal(
 		.longitude = own->longitude,
 		.position_at = own->positioned,
 	};
-	normal_volume(own, ret);
-	ret->hour_share =
-		hour_share(own, ret->messages + (bucket ? bucket->messages : 0), now.wall);
+}
+
+void baseline_normal(
+	const struct signals *s, const struct baseline *b, struct now now, struct normal *ret)
+{
+	baseline_usual(s, b, ret);
+	ret->hour_share = baseline_hour_share(b, now.wall);
 }

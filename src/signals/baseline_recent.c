@@ -34,6 +34,8 @@ double tally_read(const struct tally *tally, unsigned span_s, second_t now)
 	if (tally->start == 0)
 		return 0;
 	tally_roll(&then, span_s, now);
+	if (then.n[1] == 0)
+		return then.n[0];
 	unsigned gone = now > then.start ? now - then.start : 0;
 	double rest = gone < span_s ? 1 - (double)gone / span_s : 0;
 	return then.n[0] + rest * then.n[1];
@@ -47,38 +49,39 @@ double tally_read(const struct tally *tally, unsigned span_s, second_t now)
 #define DAY_FLOOR  120.0
 #define ODD_FLOOR  20.0
 
-#define BY_HALF(hours) ((hours)*HOUR_S / M_LN2)
-static const double fades_by_s[FADINGS] = {
-	[FADING_NEW] = BY_HALF(6),
-	[FADING_HOUR] = HOUR_S,
-	[FADING_DAY] = DAY_S,
-	[FADING_ALL] = BY_HALF(6),
-	[FADING_ODD] = BY_HALF(6),
-};
+/* Half of it is gone in six hours. */
+#define SIX_HOURS_S (6 * HOUR_S / M_LN2)
 
 /* What more than that says nothing more: some times of what would be much. */
 static void ceilings(const struct baseline *b, double ret[FADINGS])
 {
 	double young = baseline_is_young(b) ? 2 : 1;
-	ret[FADING_NEW] = 1.4 * fmax(NEWS_FLOOR * young, 2 * (double)b->peak[FADING_NEW]);
-	ret[FADING_HOUR] = 4 * fmax(HOUR_FLOOR, 2 * (double)b->peak[FADING_HOUR]);
-	ret[FADING_DAY] = 4 * fmax(DAY_FLOOR, 2 * (double)b->peak[FADING_DAY]);
+	ret[FADING_NEW] = 1.4 * greater(NEWS_FLOOR * young, 2 * (double)b->peak[FADING_NEW]);
+	ret[FADING_HOUR] = 4 * greater(HOUR_FLOOR, 2 * (double)b->peak[FADING_HOUR]);
+	ret[FADING_DAY] = 4 * greater(DAY_FLOOR, 2 * (double)b->peak[FADING_DAY]);
 	ret[FADING_ALL] = 1e6;
-	ret[FADING_ODD] = 2.5 * fmax(ODD_FLOOR, .5 * (double)b->peak[FADING_ALL]);
+	ret[FADING_ODD] = 2.5 * greater(ODD_FLOOR, .5 * (double)b->peak[FADING_ALL]);
 }
 
 void fading_at(const struct baseline *b, second_t now, double ret[FADINGS])
 {
-	double gone = now > b->faded ? now - b->faded : 0;
 	for (unsigned i = 0; i < FADINGS; i++)
-		ret[i] = gone > 0 ? (double)b->recent[i] * exp(-gone / fades_by_s[i])
-				  : (double)b->recent[i];
+		ret[i] = (double)b->recent[i];
+	/* It is asked several times in a second. */
+	if (now <= b->faded)
+		return;
+	double gone = now - b->faded, six_hours = exp(-gone / SIX_HOURS_S);
+	ret[FADING_NEW] *= six_hours;
+	ret[FADING_HOUR] *= exp(-gone / HOUR_S);
+	ret[FADING_DAY] *= exp(-gone / DAY_S);
+	ret[FADING_ALL] *= six_hours;
+	ret[FADING_ODD] *= six_hours;
 }
 
 /* Known recipients weigh little: flushes and discussions go to them. */
 static double weighed(double newness)
 {
-	return newness > 0 ? fmax(newness, .3) : .1;
+	return newness > 0 ? greater(newness, .3) : .1;
 }
 
 void fading_add(struct baseline *b, const struct seen *seen)
@@ -95,7 +98,7 @@ void fading_add(struct baseline *b, const struct seen *seen)
 	fading_at(b, now, value);
 	ceilings(b, most);
 	for (unsigned i = 0; i < FADINGS; i++)
-		b->recent[i] = (float)fmin(value[i] + more[i], most[i]);
+		b->recent[i] = (float)lesser(value[i] + more[i], most[i]);
 	b->faded = now > b->faded ? now : b->faded;
 }
 

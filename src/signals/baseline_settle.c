@@ -32,7 +32,7 @@ static void mean_follow(float *mean, double value, double share)
 
 static void high_follow(float *high, double value, double faded)
 {
-	*high = (float)fmax(value, (double)*high * faded);
+	*high = (float)greater(value, (double)*high * faded);
 }
 
 /* ---- hours of the week ---- */
@@ -74,11 +74,11 @@ static void settle_sizes(struct baseline *b, const struct bucket *bucket)
 	if (bucket->sizes == 0)
 		return;
 	double n = bucket->sizes, mean = (double)bucket->log_sum / n;
-	double variance = fmax(0, (double)bucket->log_squares / n - mean * mean);
+	double variance = greater(0, (double)bucket->log_squares / n - mean * mean);
 	double share = n / ((double)b->size_n + n), step = mean - (double)b->size_mean;
 	mean_follow(&b->size_variance, variance + step * step * (1 - share), share);
 	mean_follow(&b->size_mean, mean, share);
-	b->size_n = (float)fmin((double)b->size_n + n, SIZES_MAX);
+	b->size_n = (float)lesser((double)b->size_n + n, SIZES_MAX);
 }
 
 static void settle_counts(struct baseline *b, const struct bucket *bucket, double gone_s)
@@ -90,7 +90,8 @@ static void settle_counts(struct baseline *b, const struct bucket *bucket, doubl
 	b->novel = (float)((double)b->novel * scale + (double)bucket->news);
 	b->judged = (float)((double)b->judged * scale + bucket->recipients);
 	for (unsigned i = 0; i < PEAKS; i++)
-		b->peak[i] = (float)fmax((double)b->peak[i] * PEAK_FADES, (double)bucket->peak[i]);
+		b->peak[i] =
+			(float)greater((double)b->peak[i] * PEAK_FADES, (double)bucket->peak[i]);
 }
 
 static unsigned at_least_one(unsigned n)
@@ -101,7 +102,7 @@ static unsigned at_least_one(unsigned n)
 static void settle_bucket(struct signals *s, struct baseline *b, struct bucket *bucket)
 {
 	double gone_s = b->settled && bucket->start > b->settled ? bucket->start - b->settled : 0;
-	double share = fmax(1 / (b->days + 1.0), MEAN_SHARE_MIN), n = bucket->recipients;
+	double share = greater(1 / (b->days + 1.0), MEAN_SHARE_MIN), n = bucket->recipients;
 	double faded = exp2(-gone_s / HIGH_HALF_LIFE_S);
 	if (baseline_is_young(b))
 		site_learn_novelty(s->site, (double)bucket->news, n);
@@ -113,7 +114,7 @@ static void settle_bucket(struct signals *s, struct baseline *b, struct bucket *
 	high_follow(&b->networks_high, bucket->networks, faded);
 	settle_hours(b, bucket);
 	settle_sizes(b, bucket);
-	b->days = (uint16_t)fmin(b->days + bucket->days, UINT16_MAX);
+	b->days = (uint16_t)lesser(b->days + bucket->days, UINT16_MAX);
 	b->settled = bucket->start;
 	*bucket = (struct bucket){.start = 0};
 }

@@ -26,14 +26,18 @@ static const struct habit_room {
 };
 #define HABITS_MAX (24 + 16 + 12 + 12 + 12 + 12 + 6 + 16)
 
-static size_t bytes_of(unsigned size)
+void habits_find_all(const struct habits *habits, const uint64_t id[HABIT_KINDS],
+	struct habit_entry *ret[HABIT_KINDS])
 {
-	return sizeof(struct habits) + size * sizeof(struct habit_entry);
-}
-
-size_t habits_bytes(const struct habits *habits)
-{
-	return habits ? bytes_of(habits->size) : 0;
+	const struct habit_entry *entry = habits ? habits->entry : NULL;
+	const struct habit_entry *end = habits ? entry + habits->n : NULL;
+	for (unsigned kind = 0; kind < HABIT_KINDS; kind++)
+		ret[kind] = NULL;
+	for (; entry < end; entry++) {
+		unsigned kind = entry->kind;
+		if (entry->id == id_of(id[kind]) && id[kind])
+			ret[kind] = (struct habit_entry *)(uintptr_t)entry;
+	}
 }
 
 struct habit_entry *habits_find(const struct habits *habits, enum habit kind, uint64_t id)
@@ -83,7 +87,7 @@ static struct habit_entry *append(struct habits **habits)
 	struct habits *h = *habits;
 	if (!h || h->n == h->size) {
 		unsigned size = h ? h->size + 4u : FIRST_SIZE;
-		h = xrealloc(h, 1, bytes_of(size < HABITS_MAX ? size : HABITS_MAX));
+		h = xrealloc(h, 1, habits_bytes_of(size < HABITS_MAX ? size : HABITS_MAX));
 		if (!*habits)
 			h->n = 0;
 		h->size = (uint8_t)(size < HABITS_MAX ? size : HABITS_MAX);

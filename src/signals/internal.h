@@ -36,6 +36,24 @@ static inline second_t second_of(mono_t mono)
 	return s < UINT32_MAX ? (second_t)s : UINT32_MAX;
 }
 
+/* As fmin() and fmax(), which are calls because of what is no number: that stands nowhere here. */
+static inline double lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+static inline double greater(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+/* So many bytes from there will be read soon. */
+#define FETCH_LINE 64
+static inline void fetch(const void *p, size_t n)
+{
+	for (size_t at = 0; at < n; at += FETCH_LINE)
+		__builtin_prefetch((const char *)p + at);
+}
+
 /* ---- habit.c, known.c, baseline.c: one account ---- */
 
 enum habit {
@@ -67,6 +85,9 @@ struct baseline *baseline_make(struct signals *s, struct account *account, mono_
 
 /* Looks only. id: a hash of the network, name, ... with the site's key. */
 struct habit_seen baseline_habit(const struct baseline *b, enum habit kind, uint64_t id);
+/* The same of all kinds at once, of those whose id is not 0. */
+void baseline_habits(
+	const struct baseline *b, const uint64_t id[HABIT_KINDS], enum known ret[HABIT_KINDS]);
 /* How many different ones were used since then; how many are settled at all. */
 unsigned baseline_distinct(const struct baseline *b, enum habit kind, second_t since);
 unsigned baseline_settled(const struct baseline *b, enum habit kind);
@@ -75,6 +96,10 @@ unsigned baseline_begun(const struct baseline *b, enum habit kind, second_t sinc
 /* Sum over those that were used since then of how strange they were: of each its most. */
 double baseline_strange(const struct baseline *b, enum habit kind, second_t since);
 enum known baseline_knows(const struct baseline *b, uint64_t recipient);
+
+/* What hangs on it, and a recipient's place in that, will be looked at soon. */
+void baseline_fetch(const struct baseline *b);
+void baseline_fetch_known(const struct baseline *b, uint64_t recipient);
 
 /* To pending, all at once: what one recipient of a message shows. Before or after it is judged. */
 struct seen {
@@ -118,6 +143,9 @@ struct normal {
 /* What young accounts of this site do is mixed in. b may be NULL. */
 void baseline_normal(
 	const struct signals *s, const struct baseline *b, struct now now, struct normal *ret);
+/* All of it but hour_share, which is left unknown; that is dear, and few ask for it. */
+void baseline_usual(const struct signals *s, const struct baseline *b, struct normal *ret);
+double baseline_hour_share(const struct baseline *b, wall_t wall);
 /* What it does at present, pending included. */
 struct recent {
 	double hour, day; /* recipients; plainly */
@@ -154,6 +182,8 @@ void site_settled(struct site *site, enum habit kind, uint64_t id, second_t now)
 /* Somebody calm wrote to it: in a rotating Bloom filter. */
 bool site_knows(const struct site *site, uint64_t recipient);
 void site_met(struct site *site, uint64_t recipient, mono_t mono);
+/* One of the two will be called. */
+void site_fetch(const struct site *site, uint64_t recipient);
 /* What share of a young account's recipients is new: learnt when they settle. */
 double site_novelty(const struct site *site);
 void site_learn_novelty(struct site *site, double new_recipients, double recipients);

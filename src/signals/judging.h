@@ -42,19 +42,20 @@ struct look {
 	struct seen marks;                    /* what the request shows, as hashes */
 	enum known known[HABIT_KINDS];        /* before this request */
 	double place, device, sender, method; /* how strange each is: 0 known, to 1 */
-	double place_shared;                  /* how well the site knows the network: 0 to 1 */
-	double strangeness;                   /* of all four together */
-	double newness;                       /* of the recipient: 0 known, to 1 */
-	bool is_again;                        /* it was deferred lately */
-	double surprise;                      /* of a new recipient: log of the likelihood ratio */
+	double place_shared; /* how well the site knows a foreign network: 0 to 1 */
+	double strangeness;  /* of all four together */
+	double newness;      /* of the recipient: 0 known, to 1 */
+	bool is_again;       /* it was deferred lately */
+	double surprise;     /* of a new one: log of the likelihood ratio */
 };
 /* What a request shows: hashes of networks, programs, names (marks.c). */
 void marks_of(const struct signals *s, const struct sight *sight, struct seen *ret);
-/* Its habits, from what requests showed of late (marks_kept.c) or, if it is not there, made. */
+/* Its recipient; its habits from what requests showed of late (marks_kept.c), or else made. */
 void marks_look_up(const struct signals *s, const struct sight *sight, struct seen *ret);
 void marks_make(const struct signals *s, const struct sight *sight, struct seen *ret);
 uint64_t mark_recipient(const struct signals *s, struct span recipient);
-/* True when the envelope sender is the login's own, or there is none. */
+/* True when the envelope sender is the login's own, or there is none; plainly: at a glance. */
+bool marks_plainly_own(const struct sight *sight);
 bool marks_own_sender(const struct signals *s, const struct sight *sight);
 /* A HELO name without what makes it one machine's; returns its length. */
 #define HELO_FAMILY_MAX 128

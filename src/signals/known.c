@@ -11,16 +11,6 @@
 
 enum { YOUNG, OLD };
 
-static size_t bytes_of(unsigned slots)
-{
-	return sizeof(struct known_set) + slots * sizeof(uint16_t);
-}
-
-size_t known_bytes(const struct known_set *set)
-{
-	return set ? bytes_of((unsigned)set->size[YOUNG] + set->size[OLD]) : 0;
-}
-
 static uint16_t print_of(uint32_t id)
 {
 	uint16_t print = (uint16_t)(id >> 16);
@@ -88,10 +78,22 @@ enum known_in known_find(const struct known_set *set, uint32_t id)
 	return KNOWN_IN_NONE;
 }
 
+/* The lines of memory in which a look begins. */
+void known_fetch(const struct known_set *set, uint32_t id)
+{
+	uint16_t print = print_of(id);
+	if (!set)
+		return;
+	__builtin_prefetch(&set->slot[slot_at(print, 0, set->size[YOUNG])]);
+	if (set->size[OLD])
+		__builtin_prefetch(
+			&set->slot[set->size[YOUNG] + slot_at(print, 0, set->size[OLD])]);
+}
+
 /* An empty young one beside the old one. */
 static struct known_set *set_new(unsigned young, unsigned old, second_t now)
 {
-	struct known_set *set = xcalloc(1, bytes_of(young + old));
+	struct known_set *set = xcalloc(1, known_bytes_of(young + old));
 	set->size[YOUNG] = (uint16_t)young;
 	set->size[OLD] = (uint16_t)old;
 	set->since = now;
@@ -160,7 +162,7 @@ struct known_set *known_sized(
 		return NULL;
 	if (generation == YOUNG)
 		return set_new(slots, 0, 0);
-	set = xrealloc(set, 1, bytes_of((unsigned)set->size[YOUNG] + slots));
+	set = xrealloc(set, 1, known_bytes_of((unsigned)set->size[YOUNG] + slots));
 	memset(set->slot + set->size[YOUNG], 0, slots * sizeof(uint16_t));
 	set->size[OLD] = (uint16_t)slots;
 	return set;

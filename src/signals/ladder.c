@@ -307,8 +307,10 @@ void ladder_action(const struct rung *rung, const struct score *score, const str
 
 bool ladder_lets_learn(const struct rung *rung, const struct score *score)
 {
+	if (!score)
+		return true;
 	enum step most = ladder_is_learning(rung->s, rung->at) ? STEP_SLOW : STEP_NOTE;
-	return !score || score->track[walk_main(rung->s, rung->class)].step <= most;
+	return score->track[walk_main(rung->s, rung->class)].step <= most;
 }
 
 bool ladder_is_calm(const struct rung *rung, const struct score *score)

@@ -26,7 +26,7 @@ static struct bucket *bucket_at(struct pending *pending, struct now now)
 
 static uint32_t at_least(uint32_t high, double n)
 {
-	return n > high ? (uint32_t)fmin(n, UINT32_MAX) : high;
+	return n > high ? (uint32_t)lesser(n, UINT32_MAX) : high;
 }
 
 static void learn_hour(struct bucket *bucket, wall_t wall)
@@ -81,7 +81,7 @@ static void learn_volume(struct baseline *b, const struct seen *seen)
 	bucket->hour_high = at_least(bucket->hour_high, tally_read(&pending->hour, HOUR_S, now));
 	bucket->day_high = at_least(bucket->day_high, tally_read(&pending->day, DAY_S, now));
 	for (unsigned i = 0; i < PEAKS; i++)
-		bucket->peak[i] = fmaxf(bucket->peak[i], b->recent[i]);
+		bucket->peak[i] = b->recent[i] > bucket->peak[i] ? b->recent[i] : bucket->peak[i];
 }
 
 /* A place that is little strange is not counted among strange ones. */
@@ -91,12 +91,14 @@ static void learn_volume(struct baseline *b, const struct seen *seen)
 static void learn_strange(
 	struct habit_entry *entry, double strangeness, bool is_stale, second_t now)
 {
-	unsigned strange = (unsigned)lround(fmin(strangeness, 1) * STRANGE_MAX);
 	if (!entry->is_pending && hours_since(entry->hour, now) > 24)
 		is_stale = true;
 	if (is_stale)
 		entry->strange = 0;
-	if (strangeness <= STRANGE_MIN || strange < entry->strange)
+	if (strangeness <= STRANGE_MIN)
+		return;
+	unsigned strange = (unsigned)lround(lesser(strangeness, 1) * STRANGE_MAX);
+	if (strange < entry->strange)
 		return;
 	entry->strange = strange & STRANGE_MAX;
 	if (!entry->is_pending)
@@ -106,11 +108,17 @@ static void learn_strange(
 static void learn_habits(struct baseline *b, const struct seen *seen)
 {
 	second_t now = second_of(seen->now.mono);
+	struct habit_entry *found[HABIT_KINDS];
+	habits_find_all(b->habits, seen->habit, found);
 	for (unsigned kind = 0; kind < HABIT_KINDS; kind++) {
+		struct habit_entry *entry = found[kind];
 		if (seen->habit[kind] == 0)
 			continue;
-		struct habit_entry *entry =
-			habits_use(&b->habits, (enum habit)kind, seen->habit[kind], now);
+		if (!entry) {
+			entry = habits_use(&b->habits, (enum habit)kind, seen->habit[kind], now);
+			/* A new one moves others. */
+			habits_find_all(b->habits, seen->habit, found);
+		}
 		bool is_stale = now > entry->last && now - entry->last > DAY_S;
 		entry->last = now;
 		if (entry->uses < HABIT_USES_MAX)
@@ -159,8 +167,8 @@ void baseline_learn(struct signals *s, struct account *account, const struct see
 static double message_high(double high, double n)
 {
 	if (n > high)
-		return high + HIGH_RISES * (fmin(n, 2 * high + 10) - high);
-	return fmax(1, high * HIGH_FALLS);
+		return high + HIGH_RISES * (lesser(n, 2 * high + 10) - high);
+	return greater(1, high * HIGH_FALLS);
 }
 
 void baseline_message(struct baseline *b, uint32_t recipients, uint64_t bytes, bool is_calm)

@@ -6,35 +6,44 @@
 #include <math.h>
 #include <string.h>
 
+#include "baseline.h"
 #include "judging.h"
 #include "rows.h"
 
-static const struct row_function {
-	signal_function *find; /* NULL: it is fed */
+/* Of those that are not fed; in the order of the rows. */
+struct row_function {
+	enum signal signal;
 	enum join join;
-	bool is_first; /* of the message alone: it tells nothing new with each recipient */
-} functions[SIGNAL_COUNT] = {
-	[SIGNAL_NEW_PLACE] = {signal_new_place, JOIN_ADD, true},
-	[SIGNAL_TRAVEL] = {signal_travel, JOIN_ADD, true},
-	[SIGNAL_DEVICE] = {signal_device, JOIN_ADD, true},
-	[SIGNAL_LOGIN_METHOD] = {signal_login_method, JOIN_ADD, true},
-	[SIGNAL_OFF_HOURS] = {signal_off_hours, JOIN_ADD, true},
-	[SIGNAL_NULL_SENDER] = {signal_null_sender, JOIN_ADD, true},
-	[SIGNAL_NETWORKS] = {signal_networks, JOIN_LEVEL, true},
-	[SIGNAL_COUNTRIES] = {signal_countries, JOIN_LEVEL, true},
-	[SIGNAL_PROVIDERS] = {signal_providers, JOIN_LEVEL, true},
-	[SIGNAL_SENDER_OTHER] = {signal_sender_other, JOIN_ADD, true},
-	[SIGNAL_SENDERS] = {signal_senders, JOIN_ADD, true},
-	[SIGNAL_SHARED_NETWORK] = {signal_shared_network, JOIN_HIGH, true},
-	[SIGNAL_SHARED_RECIPIENTS] = {signal_shared_recipients, JOIN_ADD, false},
-	[SIGNAL_NEW_RECIPIENTS] = {signal_new_recipients, JOIN_LEVEL, false},
-	[SIGNAL_VOLUME] = {signal_volume, JOIN_LEVEL, false},
-	[SIGNAL_FAN_OUT] = {signal_fan_out, JOIN_HIGH, false},
-	[SIGNAL_STRANGER] = {signal_stranger, JOIN_LEVEL, false},
-	[SIGNAL_STRANGE_VOLUME] = {signal_strange_volume, JOIN_LEVEL, false},
-	[SIGNAL_AFTER_SILENCE] = {signal_after_silence, JOIN_LEVEL, false},
-	[SIGNAL_TRAP] = {signal_trap, JOIN_ADD, false},
+	signal_function *find;
 };
+
+/* These tell nothing new with each recipient of a message: only with the first. */
+static const struct row_function of_message[] = {
+	{SIGNAL_NEW_PLACE, JOIN_ADD, signal_new_place},
+	{SIGNAL_TRAVEL, JOIN_ADD, signal_travel},
+	{SIGNAL_DEVICE, JOIN_ADD, signal_device},
+	{SIGNAL_LOGIN_METHOD, JOIN_ADD, signal_login_method},
+	{SIGNAL_OFF_HOURS, JOIN_ADD, signal_off_hours},
+	{SIGNAL_NULL_SENDER, JOIN_ADD, signal_null_sender},
+	{SIGNAL_NETWORKS, JOIN_LEVEL, signal_networks},
+	{SIGNAL_COUNTRIES, JOIN_LEVEL, signal_countries},
+	{SIGNAL_PROVIDERS, JOIN_LEVEL, signal_providers},
+	{SIGNAL_SENDER_OTHER, JOIN_ADD, signal_sender_other},
+	{SIGNAL_SENDERS, JOIN_ADD, signal_senders},
+	{SIGNAL_SHARED_NETWORK, JOIN_HIGH, signal_shared_network},
+};
+
+static const struct row_function of_recipient[] = {
+	{SIGNAL_SHARED_RECIPIENTS, JOIN_ADD, signal_shared_recipients},
+	{SIGNAL_NEW_RECIPIENTS, JOIN_LEVEL, signal_new_recipients},
+	{SIGNAL_VOLUME, JOIN_LEVEL, signal_volume},
+	{SIGNAL_FAN_OUT, JOIN_HIGH, signal_fan_out},
+	{SIGNAL_STRANGER, JOIN_LEVEL, signal_stranger},
+	{SIGNAL_STRANGE_VOLUME, JOIN_LEVEL, signal_strange_volume},
+	{SIGNAL_AFTER_SILENCE, JOIN_LEVEL, signal_after_silence},
+	{SIGNAL_TRAP, JOIN_ADD, signal_trap},
+};
+#define COUNT_OF(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 /* ---- how strange it is ---- */
 
@@ -62,13 +71,13 @@ static double familiar(const struct look *l)
 	if (l->normal.is_young)
 		found = is_first_network(l) ? 1 : 0.4;
 	if (l->known[HABIT_NEAR] == KNOWN_SETTLED)
-		found = fmax(found, 0.6);
+		found = greater(found, 0.6);
 	if (l->known[HABIT_REGION] == KNOWN_SETTLED)
-		found = fmax(found, 0.3);
+		found = greater(found, 0.3);
 	if (l->known[HABIT_ASN] == KNOWN_SETTLED)
-		found = fmax(found, 0.6);
+		found = greater(found, 0.6);
 	if (l->known[HABIT_COUNTRY] == KNOWN_SETTLED || marks_home_country(l->s, l->sight))
-		found = fmax(found, 0.35);
+		found = greater(found, 0.35);
 	return found;
 }
 
@@ -83,7 +92,7 @@ static double strangeness(const struct look *l)
 	const double usual = 0.25;
 	double known = (1 - l->place) * (1 - 0.4 * l->device) * (1 - 0.7 * l->sender) *
 		       (1 - 0.15 * l->method);
-	return fmax(0, (1 - known - usual) / (1 - usual));
+	return greater(0, (1 - known - usual) / (1 - usual));
 }
 
 static void look_around(struct look *l)
@@ -93,14 +102,11 @@ static void look_around(struct look *l)
 	/* A country at home is never a new one. */
 	if (marks_home_country(l->s, l->sight))
 		l->marks.habit[HABIT_COUNTRY] = 0;
-	for (unsigned kind = 0; kind < HABIT_KINDS; kind++) {
-		if (l->marks.habit[kind])
-			l->known[kind] =
-				baseline_habit(b, (enum habit)kind, l->marks.habit[kind]).known;
-	}
-	if (l->marks.habit[HABIT_NETWORK]) {
+	baseline_habits(b, l->marks.habit, l->known);
+	double foreign = l->marks.habit[HABIT_NETWORK] ? 1 - familiar(l) : 0;
+	if (foreign > 0) {
 		l->place_shared = shared(l, HABIT_NETWORK);
-		l->place = (1 - familiar(l)) * (1 - 0.8 * l->place_shared);
+		l->place = foreign * (1 - 0.8 * l->place_shared);
 	}
 	if (is_strange(l, HABIT_HELO))
 		l->device = young * (1 - 0.6 * shared(l, HABIT_HELO));
@@ -127,8 +133,8 @@ static void look_at_recipient(struct look *l)
 	enum known known = baseline_knows(baseline_of(l->account), l->marks.recipient);
 	l->is_again = known != KNOWN_NOT && is_again(score_of(l->account), l->marks.recipient);
 	if (known != KNOWN_NOT)
-		l->newness = 0;
-	else if (site_knows(l->s->site, l->marks.recipient))
+		return;
+	if (site_knows(l->s->site, l->marks.recipient))
 		l->newness = 0.15;
 	else
 		l->newness = l->sight->is_local ? 0.25 : 1;
@@ -137,7 +143,7 @@ static void look_at_recipient(struct look *l)
 
 static float within(double value, double most)
 {
-	return (float)fmin(fmax(0, value), most);
+	return (float)lesser(greater(0, value), most);
 }
 
 /*
@@ -191,12 +197,27 @@ static void learn(struct look *l)
 	baseline_recent(baseline_of(l->account), l->now.mono, &l->recent);
 }
 
+void signals_meet(const struct account *account)
+{
+	const struct baseline *b = baseline_of(account);
+	const struct score *score = score_of(account);
+	if (b)
+		fetch(b, sizeof(*b));
+	if (score)
+		fetch(score, sizeof(*score));
+}
+
 static void look_of(struct look *l)
 {
 	const struct baseline *b = baseline_of(l->account);
 	l->at = second_of(l->now.mono);
+	baseline_fetch(b);
 	marks_of(l->s, l->sight, &l->marks);
-	baseline_normal(l->s, b, l->now, &l->normal);
+	baseline_fetch_known(b, l->marks.recipient);
+	site_fetch(l->s->site, l->marks.recipient);
+	baseline_usual(l->s, b, &l->normal);
+	if (l->sight->is_first)
+		l->normal.hour_share = baseline_hour_share(b, l->now.wall);
 	look_around(l);
 	look_at_recipient(l);
 }
@@ -212,16 +233,22 @@ static bool is_trapped(const struct look *l)
 	return counts;
 }
 
+static void find_each(const struct look *l, const struct row_function *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct finding_of found = {.units = 0};
+		/* Nothing found changes nothing, unless it is the level that had points before. */
+		if (rows[i].find(l, &found) &&
+			(found.units > 0 || (rows[i].join == JOIN_LEVEL && score_of(l->account))))
+			score_join(l->s, l->account, rows[i].signal, rows[i].join, &found, l->at);
+	}
+}
+
 static bool find_all(const struct look *l)
 {
-	for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
-		const struct row_function *function = &functions[i];
-		struct finding_of found = {.units = 0};
-		if (!function->find || (function->is_first && !l->sight->is_first))
-			continue;
-		if (function->find(l, &found))
-			score_join(l->s, l->account, (enum signal)i, function->join, &found, l->at);
-	}
+	if (l->sight->is_first)
+		find_each(l, of_message, COUNT_OF(of_message));
+	find_each(l, of_recipient, COUNT_OF(of_recipient));
 	return is_trapped(l);
 }
 
@@ -344,11 +371,12 @@ void signals_message(struct signals *s, struct account *account, uint32_t asked,
 		return;
 	if (asked > accepted)
 		feedback_join(s, account, SIGNAL_REJECTED, asked - accepted, now);
-	baseline_normal(s, b, now, &normal);
-	struct finding_of found = {.units = size_units(&normal, bytes),
-		.n = (double)bytes / 1024,
-		.b = exp(normal.bytes_log_mean) / 1024};
-	score_join(s, account, SIGNAL_SIZE, JOIN_ADD, &found, second_of(now.mono));
+	baseline_usual(s, b, &normal);
+	struct finding_of found = {.units = size_units(&normal, bytes), .n = (double)bytes / 1024};
+	if (found.units > 0)
+		found.b = exp(normal.bytes_log_mean) / 1024;
+	if (found.units > 0 || score_of(account))
+		score_join(s, account, SIGNAL_SIZE, JOIN_ADD, &found, second_of(now.mono));
 	const struct score *score = score_of(account);
 	const struct rung rung = {s, class_of_score(s, score), second_of(now.mono)};
 	bool is_calm = ladder_is_calm(&rung, score);
@@ -366,7 +394,7 @@ void signals_feed(
 	const struct rung rung = {s, class_of_score(s, score), second_of(now.mono)};
 	if (score)
 		ladder_pardon(&rung, score);
-	feedback_join(s, account, signal, fmin(n, most), now);
+	feedback_join(s, account, signal, lesser(n, most), now);
 	score = score_of(account);
 	/* What was below may be above again. */
 	for (enum walk walk = WALK_REAL; score && walk < WALKS; walk++)

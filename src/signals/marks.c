@@ -11,6 +11,16 @@
 /* Two marks of different kinds never are the same. */
 enum salt { SALT_RECIPIENT = HABIT_KINDS };
 
+/* Neither the local part nor the domain of so short an address is too long for one. */
+#define CANONICAL_MAX 64
+
+/* Of a text behind its salt. */
+static uint64_t mark_of(const struct signals *s, const char *salted, size_t n)
+{
+	uint64_t hash = siphash13(&s->key, span_make(salted, 1 + n));
+	return hash ? hash : 1;
+}
+
 static uint64_t mark(const struct signals *s, unsigned salt, struct span text)
 {
 	char buf[1 + ADDRESS_MAX];
@@ -18,15 +28,34 @@ static uint64_t mark(const struct signals *s, unsigned salt, struct span text)
 	buf[0] = (char)salt;
 	if (n)
 		memcpy(buf + 1, text.p, n);
-	uint64_t hash = siphash13(&s->key, span_make(buf, n + 1));
-	return hash ? hash : 1;
+	return mark_of(s, buf, n);
+}
+
+/* What config_mailbox() leaves as it is, seen at a glance: most addresses are so. */
+static bool is_canonical(const struct config *config, struct span address)
+{
+	unsigned odd = 0;
+	if (address.n == 0 || address.n > CANONICAL_MAX || address.p[address.n - 1] == '.')
+		return false;
+	for (size_t i = 0; i < address.n; i++) {
+		unsigned char c = (unsigned char)address.p[i];
+		odd |= (unsigned)(c >= 'A' && c <= 'Z') | c >> 7;
+	}
+	for (const char *c = config->recipient_delimiter; c && *c; c++)
+		odd |= memchr(address.p, *c, address.n) != NULL;
+	return odd == 0;
 }
 
 uint64_t mark_recipient(const struct signals *s, struct span recipient)
 {
-	char buf[ADDRESS_MAX];
-	return mark(
-		s, SALT_RECIPIENT, span_make(buf, config_mailbox(s->config, recipient, NULL, buf)));
+	char buf[1 + ADDRESS_MAX];
+	size_t n = recipient.n;
+	buf[0] = (char)SALT_RECIPIENT;
+	if (is_canonical(s->config, recipient))
+		memcpy(buf + 1, recipient.p, n);
+	else
+		n = config_mailbox(s->config, recipient, NULL, buf + 1);
+	return mark_of(s, buf, n);
 }
 
 /* ---- networks ---- */
@@ -205,14 +234,22 @@ static bool is_own(struct span sender, struct span login)
 	       span_equal(span_make(sender.p, login.n), login);
 }
 
-bool marks_own_sender(const struct signals *s, const struct sight *sight)
+/* Of a canonical name the canonical form is the name itself: it needs not be made. */
+bool marks_plainly_own(const struct sight *sight)
 {
 	const struct request *r = sight->request;
+	return r->sender.n == 0 || sight->subject->name.kind != ACCOUNT_LOGIN ||
+	       span_equal(r->sender, login_of(sight));
+}
+
+bool marks_own_sender(const struct signals *s, const struct sight *sight)
+{
+	struct span sender = sight->request->sender;
 	char buf[ADDRESS_MAX];
-	if (r->sender.n == 0 || sight->subject->name.kind != ACCOUNT_LOGIN)
+	if (marks_plainly_own(sight))
 		return true;
 	return is_own(
-		span_make(buf, config_mailbox(s->config, r->sender, NULL, buf)), login_of(sight));
+		span_make(buf, config_mailbox(s->config, sender, NULL, buf)), login_of(sight));
 }
 
 static void marks_of_names(const struct signals *s, const struct sight *sight, struct seen *ret)
@@ -244,7 +281,6 @@ void marks_of(const struct signals *s, const struct sight *sight, struct seen *r
 {
 	*ret = (struct seen){.is_first = sight->is_first};
 	marks_look_up(s, sight, ret);
-	ret->recipient = mark_recipient(s, sight->request->recipient);
 	if (!sight->subject->is_relayed)
 		ret->geo = &sight->request->geo;
 }

@@ -173,12 +173,12 @@ static void join_points(struct points *points, enum join join, double found, sec
 		found += is;
 		break;
 	case JOIN_HIGH:
-		found = fmax(found, is);
+		found = greater(found, is);
 		break;
 	case JOIN_LEVEL:
 		break;
 	}
-	points->points = (float)fmin(found, cap);
+	points->points = (float)lesser(found, cap);
 	points->at = at > points->at ? at : points->at;
 }
 
@@ -248,7 +248,7 @@ void score_sums(const struct signals *s, const struct score *score, bool observe
 			points_at(points, at) * signal_share(s, signal);
 	}
 	for (unsigned i = 0; i < FAMILY_COUNT; i++) {
-		ret->family[i] = fmin(ret->family[i], families[i].cap);
+		ret->family[i] = lesser(ret->family[i], families[i].cap);
 		ret->score += ret->family[i];
 		ret->what += ret->family[i] * families[i].what;
 		ret->who += ret->family[i] * families[i].who;

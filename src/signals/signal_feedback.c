@@ -28,7 +28,7 @@ bool signal_trap(const struct look *l, struct finding_of *ret)
 static double share_units(double n, double of, double minimum)
 {
 	const double usual = 0.05;
-	double share = n / fmax(fmax(n, of), 1);
+	double share = n / greater(greater(n, of), 1);
 	return n < minimum || share <= usual ? 0 : log2(share / usual);
 }
 
@@ -41,7 +41,7 @@ void feedback_join(
 	struct recent recent;
 	double was = before ? points_count(before, at) : 0;
 	baseline_recent(baseline_of(account), now.mono, &recent);
-	struct finding_of found = {.n = was + n, .m = fmax(recent.day, was + n), .units = n};
+	struct finding_of found = {.n = was + n, .m = greater(recent.day, was + n), .units = n};
 	if (signal_counts(signal))
 		found.units = share_units(found.n, recent.day, row->minimum);
 	score_join(s, account, signal, signal_counts(signal) ? JOIN_HIGH : JOIN_ADD, &found, at);

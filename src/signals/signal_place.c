@@ -21,7 +21,7 @@ static double distance_km(double latitude, double longitude, double other_lat, d
 	double north = sin((latitude - other_lat) * unit / 2);
 	double east = sin((longitude - other_long) * unit / 2);
 	double share = north * north + cos(latitude * unit) * cos(other_lat * unit) * east * east;
-	return 2 * radius_km * asin(fmin(1, sqrt(share)));
+	return 2 * radius_km * asin(lesser(1, sqrt(share)));
 }
 
 /* A quarter of an hour is granted to clocks and databases. */
@@ -71,7 +71,7 @@ static bool strange_ones(
 		return false;
 	second_t since = l->at > DAY_S ? l->at - DAY_S : 1;
 	double sum = baseline_strange(baseline_of(l->account), kind, since);
-	ret->units = fmax(0, sum - signal_rows[signal].minimum);
+	ret->units = greater(0, sum - signal_rows[signal].minimum);
 	ret->n = ceil(sum);
 	ret->m = DAY_S / 3600.0;
 	return true;

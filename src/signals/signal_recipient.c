@@ -19,13 +19,13 @@ bool signal_new_recipients(const struct look *l, struct finding_of *ret)
 	const double least = signal_rows[SIGNAL_NEW_RECIPIENTS].minimum;
 	const double surprise_much = 26, much = 24, young_much = 48;
 	const struct score *score = score_of(l->account);
-	double usual = fmax(l->normal.is_young ? young_much : much, 2 * l->normal.peak_new);
+	double usual = greater(l->normal.is_young ? young_much : much, 2 * l->normal.peak_new);
 	double surprise = score ? (double)score->surprise : 0;
-	double likely = fmax(0, surprise - least) / (surprise_much - least);
-	double many = fmax(0, l->recent.news - least) / (usual - least);
+	double likely = greater(0, surprise - least) / (surprise_much - least);
+	double many = greater(0, l->recent.news - least) / (usual - least);
 	/* Far more new ones than ever slow an account down, however many old ones stand between. */
-	double mixed = fmin(MIXED_MAX, MIXED_RISES * (many - MIXED_FROM));
-	ret->units = fmax(fmin(likely, many), mixed);
+	double mixed = lesser(MIXED_MAX, MIXED_RISES * (many - MIXED_FROM));
+	ret->units = greater(lesser(likely, many), mixed);
 	ret->n = l->recent.news;
 	ret->m = 100 * l->normal.novelty;
 	ret->b = usual;
@@ -35,7 +35,7 @@ bool signal_new_recipients(const struct look *l, struct finding_of *ret)
 bool signal_stranger(const struct look *l, struct finding_of *ret)
 {
 	const struct score *score = score_of(l->account);
-	ret->units = fmax(
+	ret->units = greater(
 		0, (score ? (double)score->strange : 0) - signal_rows[SIGNAL_STRANGER].minimum);
 	ret->n = 100 * l->strangeness;
 	return true;
@@ -44,8 +44,8 @@ bool signal_stranger(const struct look *l, struct finding_of *ret)
 /* Known recipients too: who answers in somebody's name writes to whom he knows. */
 bool signal_strange_volume(const struct look *l, struct finding_of *ret)
 {
-	double usual = fmax(signal_rows[SIGNAL_STRANGE_VOLUME].minimum, l->normal.peak_all / 2);
-	ret->units = fmax(0, l->recent.odd / usual - 1);
+	double usual = greater(signal_rows[SIGNAL_STRANGE_VOLUME].minimum, l->normal.peak_all / 2);
+	ret->units = greater(0, l->recent.odd / usual - 1);
 	ret->n = l->recent.odd;
 	ret->b = usual;
 	return true;
@@ -54,9 +54,9 @@ bool signal_strange_volume(const struct look *l, struct finding_of *ret)
 bool signal_volume(const struct look *l, struct finding_of *ret)
 {
 	const double least = signal_rows[SIGNAL_VOLUME].minimum;
-	double hour = fmax(least, 2 * l->normal.peak_hour);
-	double day = fmax(3 * least, 2 * l->normal.peak_day);
-	double times = fmax(l->recent.hour_weighed / hour, l->recent.day_weighed / day);
+	double hour = greater(least, 2 * l->normal.peak_hour);
+	double day = greater(3 * least, 2 * l->normal.peak_day);
+	double times = greater(l->recent.hour_weighed / hour, l->recent.day_weighed / day);
 	ret->units = times > 1 ? 0.5 + log2(times) : 0;
 	ret->n = l->recent.hour;
 	ret->m = l->recent.day;
@@ -70,7 +70,7 @@ bool signal_fan_out(const struct look *l, struct finding_of *ret)
 	const struct signal_row *row = &signal_rows[SIGNAL_FAN_OUT];
 	const struct score *score = score_of(l->account);
 	double least = (l->normal.is_young ? 2 : 1) * row->minimum;
-	double usual = fmax(least, l->normal.per_message_high);
+	double usual = greater(least, l->normal.per_message_high);
 	uint32_t n = l->sight->nth;
 	ret->n = n;
 	ret->b = usual;
@@ -105,6 +105,6 @@ double size_units(const struct normal *normal, uint64_t bytes)
 		normal->messages < signal_rows[SIGNAL_SIZE].minimum)
 		return 0;
 	/* A deviation of less than a factor of two is no habit. */
-	double deviation = fmax(normal->bytes_log_deviation, M_LN2);
+	double deviation = greater(normal->bytes_log_deviation, M_LN2);
 	return fabs(log((double)bytes) - normal->bytes_log_mean) > 3 * deviation;
 }

@@ -163,6 +163,11 @@ bool site_knows(const struct site *site, uint64_t recipient)
 	       bloom_has(&site->bloom[!site->young], place);
 }
 
+void site_fetch(const struct site *site, uint64_t recipient)
+{
+	__builtin_prefetch(&site->bloom[site->young].word[bloom_place(recipient).line], 1);
+}
+
 /* When half of the bits are set, a stranger is taken for known once in 64 times. */
 static void bloom_rotate(struct site *site, second_t now)
 {
@@ -184,6 +189,8 @@ void site_met(struct site *site, uint64_t recipient, mono_t mono)
 	bloom_rotate(site, second_of(mono));
 	struct bloom *young = &site->bloom[site->young];
 	uint64_t *line = &young->word[place.line];
+	if (bloom_has(young, place))
+		return;
 	for (unsigned i = 0; i < BLOOM_HASHES; i++, place.bits >>= 9) {
 		uint64_t bit = UINT64_C(1) << (place.bits & 63);
 		uint64_t *word = &line[place.bits >> 6 & 7];
