@@ -14,14 +14,17 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "audit_watch.h"
 #include "effects.h"
 #include "egress_watch.h"
+#include "exit_code.h"
 #include "geoip_watch.h"
 #include "health.h"
 #include "logger.h"
 #include "notify.h"
 #include "pid_file.h"
 #include "policyd/log.h"
+#include "posture_watch.h"
 #include "privilege.h"
 #include "reload.h"
 #include "state.h"
@@ -199,13 +202,22 @@ static int server_begin(struct app *app, struct errbuf *err)
 	return policy_server_new(app->base, app->engine, &hooks, &app->server, err);
 }
 
+static void on_egresses(void *ctx, const struct engine_egress *egress, size_t n, struct now now)
+{
+	const struct app *app = ctx;
+	recorder_egresses(app->recorder, egress, n, now);
+}
+
 static int egress_begin(struct app *app, struct errbuf *err)
 {
 	struct egress_watch_setup setup = {
 		.base = app->base,
 		.config = app->config,
 		.store = app->store,
+		.engine = app->engine,
 		.seed = {app->seed[0], app->seed[1]},
+		.told = on_egresses,
+		.told_ctx = app,
 	};
 	return egress_watch_new(&setup, &app->egress, err);
 }
@@ -234,6 +246,10 @@ static int control_begin(struct app *app, struct errbuf *err)
 		.state_ctx = app,
 		.egress = egress_watch_egress(app->egress),
 		.dns = egress_watch_dns(app->egress),
+		.audit = audit_watch_audit(egress_watch_audit(app->egress)),
+		.postures = posture_watch_postures(egress_watch_posture(app->egress)),
+		.culprits = posture_watch_culprits(egress_watch_posture(app->egress)),
+		.ledger = posture_watch_ledger(egress_watch_posture(app->egress)),
 		.egress_poke = egress_watch_poke,
 		.egress_ctx = app->egress,
 	};
@@ -251,7 +267,11 @@ static int recorder_begin(struct app *app, struct errbuf *err)
 		.now = clock_now(),
 		.is_restored = app->loaded.saved_at.us != 0,
 	};
-	return recorder_open(&setup, &app->recorder, err);
+	int r = recorder_open(&setup, &app->recorder, err);
+	/* Who stands badly since before the start. */
+	if (r == 0)
+		posture_watch_tell(egress_watch_posture(app->egress), clock_now());
+	return r;
 }
 
 static int reload_begin(struct app *app, struct errbuf *err)
@@ -394,25 +414,6 @@ static void tear_down(struct app *app)
 	notify_close(&app->notify);
 	if (app->base)
 		event_base_free(app->base);
-}
-
-static int exit_code_of(int error)
-{
-	static const struct {
-		int error, code;
-	} rows[] = {
-		{-EADDRINUSE, EX_UNAVAILABLE},
-		{-EBUSY, EX_UNAVAILABLE},
-		{-EACCES, EX_NOPERM},
-		{-EPERM, EX_NOPERM},
-		{-EPROTO, EX_DATAERR},
-		{-ENOENT, EX_CANTCREAT},
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].error == error)
-			return rows[i].code;
-	}
-	return EX_OSERR;
 }
 
 /* Threads that wait for a disk cannot be told to stop; the process can. */

@@ -122,11 +122,11 @@ static void on_closed(void *ctx, engine_conn conn, struct now now)
 struct policy_server_hooks effects_hooks(struct effects *effects)
 {
 	bool is_recording = effects->recorder != NULL;
-	bool has_clients = effects->egress && egress_watch_has_clients(effects->egress);
+	bool wants_requests = effects->egress && egress_watch_wants_requests(effects->egress);
 	return (struct policy_server_hooks){
 		.locate = effects->geoip ? on_locate : NULL,
 		.opened = is_recording ? on_opened : NULL,
-		.answered = is_recording || has_clients ? on_answered : NULL,
+		.answered = is_recording || wants_requests ? on_answered : NULL,
 		.closed = is_recording ? on_closed : NULL,
 		.after = effects_carry_out,
 		.ctx = effects,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "address_watch.h"
+#include "audit_watch.h"
 #include "egress_metrics.h"
 #include "policyd/blocklist.h"
 #include "policyd/log.h"
@@ -17,6 +18,7 @@
 #include "policyd/metric.h"
 #include "policyd/policy_server.h"
 #include "policyd/subject.h"
+#include "posture_watch.h"
 
 #define PUMP_MAX       256 /* effects in a row; then others on the loop have their turn */
 #define STORE_WAITING  256 /* events that may wait for the disk before others wait here */
@@ -24,6 +26,7 @@
 #define STORE_WAIT_MAX (5 * SECOND_US) /* a disk that hangs must not keep us from asking */
 #define TIMER_MAX_US   (3600 * SECOND_US)
 #define SAVE_EVERY_US  (60 * SECOND_US)
+#define SAMPLE_OF      16 /* recipients of whose sender's domain one is looked at */
 #define KEPT_EGRESS    "egress"
 #define KEPT_ADDRESSES "egress addresses"
 
@@ -41,6 +44,8 @@ struct egress_watch {
 	struct egress *egress;
 	struct dns_client *dns;
 	struct address_watch *addresses;
+	struct audit_watch *audit;
+	struct posture_watch *posture;
 	struct event *pump; /* by time, and by whoever wakes it */
 	struct asked asked[EGRESS_IN_FLIGHT_MAX];
 	uint64_t charges; /* as of the last tick */
@@ -48,8 +53,10 @@ struct egress_watch {
 	mono_t store_waited; /* since when; 0: no */
 	bool has_changed;    /* an event has come since */
 	bool was_failing;    /* the store, when it was looked at */
+	uint64_t recipients; /* asked about */
 	bool has_clients;
 	bool has_begun;
+	bool is_posture_due; /* what postures are made of has changed */
 };
 
 static void pump_wake(struct egress_watch *watch)
@@ -59,7 +66,9 @@ static void pump_wake(struct egress_watch *watch)
 
 void egress_watch_poke(void *ctx)
 {
-	pump_wake(ctx);
+	struct egress_watch *watch = ctx;
+	pump_wake(watch);
+	audit_watch_poke(watch->audit);
 }
 
 /* ---- questions ---- */
@@ -115,6 +124,7 @@ static void event_tell(struct egress_watch *watch, const struct egress_effect *e
 		F_SPAN("change", event->reason));
 	if (store_event(watch->store, event, on_stored, NULL) != 0)
 		metric_add(METRIC_STORE_ERRORS, 1);
+	watch->is_posture_due = true;
 }
 
 static void effect_run(
@@ -201,6 +211,8 @@ static void on_addresses(void *ctx, const struct egress_address *found, size_t n
 	struct bytes bytes = {0};
 	struct now now = clock_now();
 	egress_addresses_found(watch->egress, found, n, note, now);
+	audit_watch_addresses(watch->audit);
+	watch->is_posture_due = true;
 	pump_wake(watch);
 	/* While it is loaded nothing else may be asked of the store, nor is there anything new. */
 	if (!watch->has_begun)
@@ -253,6 +265,11 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
 		n++;
 	}
 	save_events(watch, now);
+	if (watch->is_posture_due)
+		posture_watch_look(watch->posture, now);
+	else
+		posture_watch_pump(watch->posture, now);
+	watch->is_posture_due = false;
 	/* A timer, even of no time at all, lets others on the loop have their turn first. */
 	if (is_full)
 		timer_set(watch, STORE_WAIT_US);
@@ -268,6 +285,8 @@ void egress_watch_tick(struct egress_watch *watch, struct now now)
 		egress_traffic(watch->egress, charges - watch->charges, now);
 	watch->charges = charges;
 	address_watch_tick(watch->addresses, now.mono);
+	audit_watch_tick(watch->audit, now);
+	posture_watch_tick(watch->posture, now);
 	save_look(watch, now);
 	egress_metrics_set(watch->egress, watch->dns);
 	pump_wake(watch);
@@ -275,17 +294,22 @@ void egress_watch_tick(struct egress_watch *watch, struct now now)
 
 /* ---- clients of accounts ---- */
 
-bool egress_watch_has_clients(const struct egress_watch *watch)
+bool egress_watch_wants_requests(const struct egress_watch *watch)
 {
-	return watch->has_clients;
+	return watch->has_clients || watch->config->egress.audit;
 }
 
 void egress_watch_request(struct egress_watch *watch, const struct request *request, struct now now)
 {
 	struct subject subject;
 	struct ip ip;
-	if (watch->has_clients && subject_of(request, watch->config, &subject) &&
-		ip_parse(request->client_address, &ip) == 0)
+	bool is_sampled = watch->config->egress.audit && request->stage == STAGE_RCPT &&
+			  ++watch->recipients % SAMPLE_OF == 0;
+	if ((!watch->has_clients && !is_sampled) || !subject_of(request, watch->config, &subject))
+		return;
+	if (is_sampled)
+		audit_watch_request(watch->audit, request, now);
+	if (watch->has_clients && ip_parse(request->client_address, &ip) == 0)
 		egress_client_seen(watch->egress, &ip, account_name_key(&subject.name), now);
 }
 
@@ -322,7 +346,20 @@ void egress_watch_configure(struct egress_watch *watch, struct config *config)
 	egress_configure(watch->egress, config, clock_now());
 	config_take(watch, config);
 	address_watch_configure(watch->addresses, config);
+	audit_watch_configure(watch->audit, config);
+	audit_watch_addresses(watch->audit);
+	posture_watch_configure(watch->posture, config);
 	pump_wake(watch);
+}
+
+struct audit_watch *egress_watch_audit(struct egress_watch *watch)
+{
+	return watch->audit;
+}
+
+struct posture_watch *egress_watch_posture(struct egress_watch *watch)
+{
+	return watch->posture;
 }
 
 struct egress *egress_watch_egress(struct egress_watch *watch)
@@ -355,6 +392,19 @@ int egress_watch_new(
 		watch->asked[i].watch = watch;
 	watch->pump = evtimer_new(setup->base, on_pump, watch);
 	watch->egress = egress_new(&egress, now);
+	watch->audit = audit_watch_new(&(struct audit_watch_setup){.base = setup->base,
+		.config = setup->config,
+		.store = setup->store,
+		.dns = watch->dns,
+		.egress = watch->egress,
+		.seed = {setup->seed[0], setup->seed[1]}});
+	watch->posture = posture_watch_new(&(struct posture_watch_setup){.config = setup->config,
+		.store = setup->store,
+		.engine = setup->engine,
+		.egress = watch->egress,
+		.audit = audit_watch_audit(watch->audit),
+		.told = setup->told,
+		.told_ctx = setup->told_ctx});
 	watch->addresses = address_watch_new(&addresses);
 	load(watch, now);
 	config_take(watch, setup->config);
@@ -366,6 +416,10 @@ void egress_watch_finish(struct egress_watch *watch)
 {
 	if (watch && (watch->has_changed || watch->was_failing || egress_is_dirty(watch->egress)))
 		save(watch, clock_now());
+	if (watch) {
+		audit_watch_finish(watch->audit);
+		posture_watch_finish(watch->posture);
+	}
 }
 
 void egress_watch_free(struct egress_watch *watch)
@@ -373,6 +427,8 @@ void egress_watch_free(struct egress_watch *watch)
 	if (!watch)
 		return;
 	address_watch_free(watch->addresses);
+	posture_watch_free(watch->posture);
+	audit_watch_free(watch->audit);
 	/* No answer comes any more. */
 	dns_client_free(watch->dns);
 	egress_free(watch->egress);

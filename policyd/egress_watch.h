@@ -11,6 +11,7 @@
 
 #include "policyd/dns_client.h"
 #include "policyd/egress.h"
+#include "policyd/engine.h"
 #include "policyd/request.h"
 #include "policyd/store.h"
 
@@ -21,7 +22,11 @@ struct egress_watch_setup {
 	struct event_base *base;
 	struct config *config; /* a reference is taken */
 	struct store *store;
+	struct engine *engine;
 	uint64_t seed[2];
+	/* The engine was told how our addresses stand: for a recording. */
+	void (*told)(void *ctx, const struct engine_egress *egress, size_t n, struct now now);
+	void *told_ctx;
 };
 
 /*
@@ -46,9 +51,12 @@ void egress_watch_poke(void *ctx);
 struct egress *egress_watch_egress(struct egress_watch *watch);
 struct dns_client *egress_watch_dns(struct egress_watch *watch);
 
-/* True when clients of accounts are looked up as a hint: only then egress_watch_request() does anything. */
-bool egress_watch_has_clients(const struct egress_watch *watch);
-/* A request was answered: its client is remembered, to be asked about later. */
+struct audit_watch *egress_watch_audit(struct egress_watch *watch);
+struct posture_watch *egress_watch_posture(struct egress_watch *watch);
+
+/* True when egress_watch_request() does anything. */
+bool egress_watch_wants_requests(const struct egress_watch *watch);
+/* A request was answered: its client and its sender's domain are remembered, to be asked about later. */
 void egress_watch_request(
 	struct egress_watch *watch, const struct request *request, struct now now);
 

@@ -321,7 +321,7 @@ static void progress_show(void *ctx, const struct control_progress *progress)
 static bool is_of_egress(const struct command_row *row)
 {
 	return row == &command_rows[COMMAND_egress] || row == &command_rows[COMMAND_egress_check] ||
-	       row == &command_rows[COMMAND_status];
+	       row == &command_rows[COMMAND_egress_dossier] || row == &command_rows[COMMAND_status];
 }
 
 static int daemon_run(const struct client *client, const struct command_row *row, json_t *args)

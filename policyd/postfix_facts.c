@@ -11,6 +11,9 @@
 #include "policyd/mem.h"
 #include "postconf.h"
 
+/* More than any master.cf has; a transport beyond is not known, and would be told as missing. */
+#define SERVICES_MAX 4096
+
 /* ---- what it says ---- */
 
 /* The first value that is set counts. */
@@ -46,14 +49,26 @@ static void read_service(struct postfix_answers *answers, struct span line)
 		fact_set(&answers->smtpd_proxy_filter, value);
 }
 
+/* "slow unix - - n - 1 smtp -o ...": what a transport may be. */
+static void read_transport(struct postfix_answers *answers, struct span line)
+{
+	struct span name = span_word(&line), type = span_word(&line);
+	if (name.n == 0 || !span_equal(type, SPAN("unix")) || answers->services == SERVICES_MAX)
+		return;
+	answers->service =
+		xrealloc(answers->service, answers->services + 1, sizeof(*answers->service));
+	answers->service[answers->services++] = xstrndup(name.p, name.n);
+}
+
 int postfix_ask(const char *directory, struct postfix_answers *ret, struct errbuf *err)
 {
 	/* -x: "$my_filter" as what it stands for. */
 	static const char *const main_cf[] = {
 		"-x", "-h", "content_filter", "smtpd_proxy_filter", NULL};
 	static const char *const master_cf[] = {"-x", "-P", NULL};
+	static const char *const transports[] = {"-M", NULL};
 	struct postfix_answers answers = {0};
-	char *text = NULL, *services = NULL;
+	char *text = NULL, *services = NULL, *table = NULL;
 	int r = postconf_ask(directory, main_cf, &text, err);
 	if (r != 0)
 		return r;
@@ -68,6 +83,13 @@ int postfix_ask(const char *directory, struct postfix_answers *ret, struct errbu
 	while (postconf_line(&rest, &line))
 		read_service(&answers, line);
 	free(services);
+	/* Without it transports are not known, and not checked. */
+	if (postconf_ask(directory, transports, &table, err) == 0) {
+		rest = span_of(table);
+		while (postconf_line(&rest, &line))
+			read_transport(&answers, line);
+	}
+	free(table);
 	*ret = answers;
 	return 0;
 }
@@ -76,6 +98,9 @@ void postfix_answers_deinit(struct postfix_answers *answers)
 {
 	free(answers->content_filter);
 	free(answers->smtpd_proxy_filter);
+	for (size_t i = 0; i < answers->services; i++)
+		free(answers->service[i]);
+	free(answers->service);
 	*answers = (struct postfix_answers){0};
 }
 
@@ -90,6 +115,12 @@ static bool may_depend(enum action action)
 
 static bool is_worth_asking(const struct config *config)
 {
+	for (size_t i = 0; i < config->egress.addresses_n; i++) {
+		if (config->egress.addresses[i].transport)
+			return true;
+	}
+	if (config->posture.mode == MODE_ENFORCE)
+		return true;
 	for (size_t i = 0; i < config->limits_n; i++) {
 		if (may_depend(config->limits[i].action.action))
 			return true;
@@ -118,7 +149,9 @@ int postfix_check(const struct config *config, const char *directory, struct con
 		return 0;
 	}
 	const struct postfix_facts facts = {.content_filter = answers.content_filter,
-		.smtpd_proxy_filter = answers.smtpd_proxy_filter};
+		.smtpd_proxy_filter = answers.smtpd_proxy_filter,
+		.service = (const char *const *)answers.service,
+		.services_n = answers.services};
 	int r = config_check_postfix(config, &facts, report);
 	postfix_answers_deinit(&answers);
 	return r;

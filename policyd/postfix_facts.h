@@ -14,6 +14,8 @@
 /* What postconf said; postfix_answers_deinit() frees it. */
 struct postfix_answers {
 	char *content_filter, *smtpd_proxy_filter; /* NULL: not set anywhere */
+	char **service;                            /* of master.cf, those that deliver */
+	size_t services;
 };
 /*
  * Asks about main.cf and the services of master.cf in directory; NULL: where postconf looks by

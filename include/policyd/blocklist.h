@@ -33,6 +33,7 @@ struct blocklist_code {
 	const char *text;    /* NULL: nothing is said */
 	const char *delist;  /* a page, of the list where the code has none of its own; or NULL */
 	const char *removal; /* how it ends, likewise; or NULL */
+	int64_t removal_us;  /* how long that takes after it was asked for */
 };
 
 struct blocklist_error {
@@ -71,6 +72,7 @@ struct blocklist {
 	struct blocklist_test *test; /* at least one that must be listed and one that must not */
 	size_t test_n;
 	const char *home, *delist, *removal, *note; /* or NULL */
+	int64_t removal_us; /* how long a removal takes after it was asked for */
 	int64_t interval_us, interval_min_us;
 	struct config_place place; /* in policyd.conf, or in the catalogue */
 	bool is_own;               /* not of the catalogue */
@@ -94,5 +96,10 @@ const char *config_dead_list_of(const struct config *config, struct span zone);
 /* The catalogue that is built in, as text (conf/blocklists.conf). */
 extern const char blocklist_catalogue[];
 extern const size_t blocklist_catalogue_n;
+
+/* What receivers offer to senders (conf/programmes.conf, built in): feedback loops, figures, good words. */
+const struct config_programme *config_programmes(const struct config *config, size_t *ret_n);
+extern const char programmes_catalogue[];
+extern const size_t programmes_catalogue_n;
 
 #endif

@@ -30,16 +30,19 @@
 #define CHOICE_ENUM_MODE(id, word, text)    MODE_##id,
 #define CHOICE_ENUM_COMMIT(id, word, text)  COMMIT_##id,
 #define CHOICE_ENUM_LISTING(id, word, text) LISTING_##id,
+#define CHOICE_ENUM_SENDS(id, word, text)   SENDS_##id,
 enum unit { CHOICES_UNIT(CHOICE_ENUM_UNIT) UNIT_COUNT };
 enum key { CHOICES_KEY(CHOICE_ENUM_KEY) KEY_COUNT };
 enum mode { CHOICES_MODE(CHOICE_ENUM_MODE) MODE_COUNT };
 enum commit { CHOICES_COMMIT(CHOICE_ENUM_COMMIT) COMMIT_COUNT };
 enum listing_kind { CHOICES_LISTING(CHOICE_ENUM_LISTING) LISTING_COUNT };
+enum sends { CHOICES_SENDS(CHOICE_ENUM_SENDS) SENDS_COUNT };
 #undef CHOICE_ENUM_UNIT
 #undef CHOICE_ENUM_KEY
 #undef CHOICE_ENUM_MODE
 #undef CHOICE_ENUM_COMMIT
 #undef CHOICE_ENUM_LISTING
+#undef CHOICE_ENUM_SENDS
 
 const char *unit_name(enum unit unit);
 const char *key_name(enum key key);
@@ -68,6 +71,22 @@ struct config_action {
 	char *text; /* an argument (address, transport), or the operator's own words; or NULL */
 };
 
+/* What mail of a class gets while its egress stands badly (posture.h). */
+enum treat {
+	TREAT_NONE,  /* not given */
+	TREAT_PASS,  /* as ever */
+	TREAT_SHARE, /* its limits, scaled */
+	TREAT_RAMP,  /* the same, by the present step of posture.ramp */
+	TREAT_SLOW,  /* as the ladder's step slow */
+	TREAT_SHIFT, /* FILTER to the transport of an egress that stands well; else what the class's kind gets */
+	TREAT_ACTION
+};
+struct config_treatment {
+	enum treat treat;
+	unsigned share; /* percent, of TREAT_SHARE */
+	struct config_action action;
+};
+
 /* A file of lines, without comments and empty ones. */
 struct config_lines {
 	char *path;  /* NULL: not given */
@@ -87,35 +106,39 @@ struct config_secret {
 };
 
 /* The C type of a setting's field. LATER settings have a flag: it was there. */
-#define FIELD_STRING(name)               char *name; /* NULL when not given */
-#define FIELD_BOOL(name)                 bool name;
-#define FIELD_COUNT(name)                uint32_t name;
-#define FIELD_DURATION(name)             int64_t name##_us;
-#define FIELD_SIZE(name)                 uint64_t name;
-#define FIELD_RATE(name)                 struct rate name;
-#define FIELD_PERMISSIONS(name)          uint32_t name;
-#define FIELD_ACTION(name)               struct config_action name;
-#define FIELD_LINES(name)                struct config_lines name;
-#define FIELD_SECRET(name)               struct config_secret name;
-#define FIELD_CHOICE_unit(name)          enum unit name;
-#define FIELD_CHOICE_key(name)           enum key name;
-#define FIELD_CHOICE_mode(name)          enum mode name;
-#define FIELD_CHOICE_commit(name)        enum commit name;
-#define FIELD_CHOICE_listing(name)       enum listing_kind name;
-#define FIELD_NETS(name)                 struct config_nets name;
-#define FIELD_STRINGS(name)              struct config_strings name;
-#define FIELD_SECTION_suspension(name)   struct config_suspension name;
-#define FIELD_SECTION_state(name)        struct config_state name;
-#define FIELD_SECTION_control(name)      struct config_control name;
-#define FIELD_SECTION_record(name)       struct config_record name;
-#define FIELD_SECTION_egress(name)       struct config_egress name;
-#define FIELD_SECTION_dns(name)          struct config_dns name;
-#define FIELD_SECTION_token(name)        struct config_token name;
-#define FIELD_SECTION_postfix(name)      struct config_postfix name;
-#define FIELD_SECTION_signals(name)      struct config_signals name;
-#define FIELD_SECTION_ladder(name)       struct config_ladder name;
-#define FIELD_SECTION_geoip(name)        struct config_geoip name;
-#define FIELD_SECTION_class_ladder(name) struct config_class_ladder name;
+#define FIELD_STRING(name)                char *name; /* NULL when not given */
+#define FIELD_BOOL(name)                  bool name;
+#define FIELD_COUNT(name)                 uint32_t name;
+#define FIELD_DURATION(name)              int64_t name##_us;
+#define FIELD_SIZE(name)                  uint64_t name;
+#define FIELD_RATE(name)                  struct rate name;
+#define FIELD_PERMISSIONS(name)           uint32_t name;
+#define FIELD_ACTION(name)                struct config_action name;
+#define FIELD_TREATMENT(name)             struct config_treatment name;
+#define FIELD_LINES(name)                 struct config_lines name;
+#define FIELD_SECRET(name)                struct config_secret name;
+#define FIELD_CHOICE_unit(name)           enum unit name;
+#define FIELD_CHOICE_key(name)            enum key name;
+#define FIELD_CHOICE_mode(name)           enum mode name;
+#define FIELD_CHOICE_commit(name)         enum commit name;
+#define FIELD_CHOICE_listing(name)        enum listing_kind name;
+#define FIELD_CHOICE_sends(name)          enum sends name;
+#define FIELD_NETS(name)                  struct config_nets name;
+#define FIELD_STRINGS(name)               struct config_strings name;
+#define FIELD_SECTION_suspension(name)    struct config_suspension name;
+#define FIELD_SECTION_state(name)         struct config_state name;
+#define FIELD_SECTION_control(name)       struct config_control name;
+#define FIELD_SECTION_record(name)        struct config_record name;
+#define FIELD_SECTION_egress(name)        struct config_egress name;
+#define FIELD_SECTION_dns(name)           struct config_dns name;
+#define FIELD_SECTION_token(name)         struct config_token name;
+#define FIELD_SECTION_postfix(name)       struct config_postfix name;
+#define FIELD_SECTION_signals(name)       struct config_signals name;
+#define FIELD_SECTION_ladder(name)        struct config_ladder name;
+#define FIELD_SECTION_geoip(name)         struct config_geoip name;
+#define FIELD_SECTION_posture(name)       struct config_posture name;
+#define FIELD_SECTION_class_posture(name) struct config_class_posture name;
+#define FIELD_SECTION_class_ladder(name)  struct config_class_ladder name;
 #define FIELD_LIST_signal(name)                                                                    \
 	struct config_signal *name;                                                                \
 	size_t name##_n;
@@ -140,11 +163,17 @@ struct config_secret {
 #define FIELD_LIST_egress_address(name)                                                            \
 	struct config_egress_address *name;                                                        \
 	size_t name##_n;
+#define FIELD_LIST_egress_map(name)                                                                \
+	struct config_egress_map *name;                                                            \
+	size_t name##_n;
 #define FIELD_LIST_blocklist_code(name)                                                            \
 	struct config_blocklist_code *name;                                                        \
 	size_t name##_n;
 #define FIELD_LIST_blocklist_error(name)                                                           \
 	struct config_blocklist_error *name;                                                       \
+	size_t name##_n;
+#define FIELD_LIST_programme(name)                                                                 \
+	struct config_programme *name;                                                             \
 	size_t name##_n;
 #define FIELD_LIST_blocklist(name)                                                                 \
 	struct config_blocklist *name;                                                             \
@@ -163,6 +192,10 @@ struct config_state      { struct config_place place; SETTINGS_STATE(FIELD) };
 struct config_control    { struct config_place place; SETTINGS_CONTROL(FIELD) };
 struct config_record     { struct config_place place; SETTINGS_RECORD(FIELD) };
 struct config_match      { struct config_place place; SETTINGS_MATCH(FIELD) };
+struct config_class_posture {
+	struct config_place place;
+	SETTINGS_CLASS_POSTURE(FIELD)
+};
 struct config_class_ladder {
 	struct config_place place;
 	SETTINGS_CLASS_LADDER(FIELD)
@@ -184,6 +217,7 @@ struct config_egress_address {
 	struct config_place place;
 	SETTINGS_EGRESS_ADDRESS(FIELD)
 };
+struct config_egress_map { struct config_place place; SETTINGS_EGRESS_MAP(FIELD) };
 struct config_egress     { struct config_place place; SETTINGS_EGRESS(FIELD) };
 struct config_dns        { struct config_place place; SETTINGS_DNS(FIELD) };
 struct config_blocklist_code  { struct config_place place; SETTINGS_BLOCKLIST_CODE(FIELD) };
@@ -195,6 +229,8 @@ struct config_blocklist {
 };
 struct config_dead_list  { struct config_place place; SETTINGS_DEAD_LIST(FIELD) };
 struct config_catalogue  { struct config_place place; SETTINGS_CATALOGUE(FIELD) };
+struct config_programme  { struct config_place place; SETTINGS_PROGRAMME(FIELD) };
+struct config_programmes { struct config_place place; SETTINGS_PROGRAMMES(FIELD) };
 struct config_signal {
 	struct config_place place;
 	SETTINGS_SIGNAL(FIELD)
@@ -202,6 +238,7 @@ struct config_signal {
 };
 struct config_signals    { struct config_place place; SETTINGS_SIGNALS(FIELD) };
 struct config_ladder     { struct config_place place; SETTINGS_LADDER(FIELD) };
+struct config_posture    { struct config_place place; SETTINGS_POSTURE(FIELD) };
 struct config_geoip      { struct config_place place; SETTINGS_GEOIP(FIELD) };
 struct config_token      { struct config_place place; SETTINGS_TOKEN(FIELD) };
 struct config_postfix    { struct config_place place; SETTINGS_POSTFIX(FIELD) };
@@ -218,6 +255,7 @@ struct config {
 #undef FIELD
 
 #define CONFIG_LIMITS_MAX     60   /* rows of limits; more are an error */
+#define CONFIG_PROGRAMMES_MAX 32   /* of receivers */
 #define CONFIG_BLOCKLISTS_MAX 300  /* of blocklists, and of a catalogue */
 #define CONFIG_CODES_MAX      64   /* of a list's codes, and of its errors */
 #define CONFIG_ADDRESSES_MAX  64   /* rows of egress.addresses */
@@ -254,6 +292,8 @@ struct span config_provider_of(const struct config *config, struct span domain);
 bool config_is_trap(const struct config *config, struct span recipient);
 /* The element of egress.addresses that stands for what is found ("auto"), or NULL. */
 const struct config_egress_address *config_egress_auto(const struct config *config);
+/* When the warm-up of a new address of ours began; WALL_NEVER: it is none. */
+wall_t config_warm_up(const struct config *config, const struct ip *egress);
 /* The number of the limit with that name, or -1. */
 ptrdiff_t config_limit_of(const struct config *config, struct span name);
 
@@ -307,6 +347,8 @@ void config_restart_needed(const struct config *running, const struct config *wa
 /* What Postfix is set to; NULL or "" where it is not, in main.cf and in every service. */
 struct postfix_facts {
 	const char *content_filter, *smtpd_proxy_filter;
+	const char *const *service; /* of master.cf, those that deliver; none: not known */
+	size_t services_n;
 };
 /*
  * Names in report each action that a Postfix with these facts could not carry out. 0; -EINVAL: there

@@ -66,9 +66,13 @@ char *control_line_format(const struct command_row *row, const json_t *args);
 
 /* ---- the daemon's side ---- */
 
+struct audit;
 struct control;
+struct culprits;
 struct dns_client;
 struct egress;
+struct ledger;
+struct postures;
 
 /* What became of a reload. Valid during the call that tells it. */
 struct reload_result {
@@ -117,6 +121,11 @@ struct control_setup {
 	/* How the world sees us, and who is asked about it; either may be NULL. */
 	struct egress *egress;
 	struct dns_client *dns;
+	/* Of our own house, and how we send; NULL where egress is. */
+	struct audit *audit;
+	struct postures *postures;
+	struct culprits *culprits;
+	struct ledger *ledger;
 	/*
 	 * To be called after anything that may have left effects in egress (a check began, was
 	 * dropped, was taken). Returns before any of them is carried out. NULL: nobody does.

@@ -25,6 +25,7 @@
 #include "policyd/decision.h"
 #include "policyd/event.h"
 #include "policyd/limits.h"
+#include "policyd/posture.h"
 #include "policyd/request.h"
 #include "policyd/signals.h"
 #include "policyd/verdict.h"
@@ -86,6 +87,18 @@ void engine_apply(struct engine *e, const struct policy_event *event, struct now
  * canonical; the account is made when it was never seen, others than accounts are passed over.
  */
 void engine_feed(struct engine *e, struct span key, enum signal signal, double n, struct now now);
+
+/*
+ * How our sending addresses stand at present: takes the place of what was told before. The first is where
+ * mail leaves from unless the configuration says otherwise; providers of an address (posture_view.provider)
+ * follow it.
+ */
+struct engine_egress {
+	struct posture_view stands;
+	char transport[64]; /* of Postfix; "": not known */
+};
+#define ENGINE_EGRESSES_MAX 4096
+void engine_egresses(struct engine *e, const struct engine_egress *egress, size_t n);
 
 /* ---- state that outlives the process ---- */
 
@@ -209,6 +222,7 @@ struct engine_top {
 	bool by_score;   /* instead of by what was used; those without a score are left out */
 	uint32_t cursor; /* begin with 0 */
 	size_t n, max;   /* max: at most 100 */
+	uint64_t total;  /* used by all accounts seen so far */
 	struct engine_top_row row[100];
 };
 /* Looks at the next slice; true when all have been seen. row is sorted, highest first. */

@@ -124,6 +124,17 @@ static inline uint64_t ring_units(const struct ring_shape *shape, uint32_t cells
 
 /* All that counts against N now: booked in the last window, and reserved. */
 uint32_t ring_used(const struct rings *rings, uint32_t ring, mono_t mono);
+/*
+ * A mark in time, from which on a ring is counted afresh: what was booked before it is passed over, to the
+ * unit. bucket: the ring's newest then; units: what was in it.
+ */
+struct ring_mark {
+	uint32_t bucket;
+	uint64_t units;
+};
+struct ring_mark ring_mark(const struct rings *rings, uint32_t ring, mono_t mono);
+uint32_t ring_used_since(
+	const struct rings *rings, uint32_t ring, const struct ring_mark *mark, mono_t mono);
 /* Of that, what is reserved. */
 uint32_t ring_reserved(const struct rings *rings, uint32_t ring);
 
@@ -141,6 +152,7 @@ void ring_unreserve(struct rings *rings, uint32_t ring, uint32_t n);
 struct ring_ask {
 	uint32_t cost, limit;
 	mono_t mono;
+	const struct ring_mark *since; /* NULL: all counts */
 };
 /*
  * The first time at which cost more would fit under limit if nothing else happened: ask->mono

@@ -13,6 +13,8 @@
  * that is policyd itself). A reload is not recorded. Others come from programs, beside a stream:
  * release, bounce and complaint ("sasl_username", "instance", "recipient"; "dsn" of a bounce: 5.1, 5.2.1
  * and 5.7 count, or none at all), which count only if that recipient was let through, and signal ("account" or "sasl_username", "signal", "n").
+ * egresses says how our addresses stand from then on: "list" of objects with "egress", "posture", and where they
+ * are known "provider", "share", "generation", "transport".
  */
 #ifndef POLICYD_REPLAY_H
 #define POLICYD_REPLAY_H
@@ -136,6 +138,9 @@ void recorder_closed(struct recorder *r, engine_conn conn, struct now now);
 void recorder_answered(struct recorder *r, engine_conn conn, const struct request *request,
 	const struct verdict *verdict, struct now now);
 void recorder_event(struct recorder *r, const struct policy_event *event, struct now now);
+/* The engine was told how our addresses stand. */
+void recorder_egresses(
+	struct recorder *r, const struct engine_egress *egress, size_t n, struct now now);
 /* Hands what has gathered to the writer thread; call once a second. */
 void recorder_flush(struct recorder *r);
 /* The writer's, for the loop. */

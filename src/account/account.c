@@ -282,6 +282,10 @@ void account_apply(struct accounts *a, const struct policy_event *event, struct 
 		break;
 	case EVENT_LISTING:
 	case EVENT_LIST_STATE:
+	case EVENT_POSTURE:
+	case EVENT_AUDIT:
+	case EVENT_DELIST:
+	case EVENT_PROGRAMME:
 	case EVENT_SIGNAL:
 	case EVENT_LADDER:
 	case EVENT_COUNT:

@@ -17,4 +17,13 @@ MUST_CHECK int action_parse(
 /* The text that action_parse() reads as that; for free(). NULL: no action is given. */
 char *action_text(const struct config_action *action);
 
+/*
+ * "pass", "slow", "shift", "ramp", "N%" (0 to 100), or an action that makes sense there. 0, or -EINVAL with
+ * what to write; ret->action.text is the caller's to free.
+ */
+MUST_CHECK int treatment_parse(
+	const char *path, struct span text, struct config_treatment *ret, struct errbuf *err);
+/* The text that treatment_parse() reads as that; for free(). NULL: none is given. */
+char *treatment_text(const struct config_treatment *treatment);
+
 #endif

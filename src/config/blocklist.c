@@ -104,6 +104,8 @@ static void codes_make(const struct config_blocklist *row, struct blocklist *ret
 		to->text = code->text;
 		to->delist = code->delist ? code->delist : row->delist;
 		to->removal = code->removal ? code->removal : row->removal;
+		to->removal_us =
+			code->removal_time_us ? code->removal_time_us : row->removal_time_us;
 		ret->code_n++;
 	}
 }
@@ -258,6 +260,7 @@ static bool list_make(const struct building *b, const struct config_blocklist *r
 		.home = row->home,
 		.delist = row->delist,
 		.removal = row->removal,
+		.removal_us = row->removal_time_us,
 		.note = row->note,
 		.place = row->place,
 	};

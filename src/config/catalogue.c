@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The catalogue of blocklists: the text that is built in, or a file in its place, through the schema. */
+/*
+ * The catalogue of blocklists: the text that is built in, or a file in its place, through the schema; and that
+ * of programmes, which is built in only.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,7 +12,8 @@
 #include "tree.h"
 
 /* How messages call it. */
-#define BUILT_IN "blocklists.conf (built in)"
+#define BUILT_IN            "blocklists.conf (built in)"
+#define PROGRAMMES_BUILT_IN "programmes.conf (built in)"
 
 static void text_read(struct walk *walk, struct span text, struct config_lists *lists)
 {
@@ -64,4 +68,21 @@ void catalogue_read(struct walk *walk, struct config_lists *lists)
 	}
 	own.origin.file = diag_file(walk->origin.diag, path);
 	text_read(&own, span_make(lists->text, lists->text_n), lists);
+}
+
+void programmes_read(struct walk *walk, struct config_lists *lists)
+{
+	struct walk own = *walk;
+	uint64_t seen = 0;
+	config_t tree;
+
+	own.origin.is_set = false;
+	own.origin.file = diag_file(walk->origin.diag, PROGRAMMES_BUILT_IN);
+	value_preset(&schema_programmes, (struct config_place){.file = own.origin.file, .line = 1},
+		&lists->programmes);
+	if (tree_parse(&own.origin, span_make(programmes_catalogue, programmes_catalogue_n),
+		    &tree) != 0)
+		return;
+	walk_whole(&own, &schema_programmes, config_root_setting(&tree), &lists->programmes, &seen);
+	config_destroy(&tree);
 }

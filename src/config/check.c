@@ -128,6 +128,7 @@ void check_config(struct diag *diag, const struct config *config)
 	check_limits(diag, config);
 	check_classes(diag, config);
 	check_signals(diag, config);
+	check_posture(diag, config);
 }
 
 void check_whole(struct diag *diag, const struct config *config)

@@ -17,6 +17,8 @@ void check_limits(struct diag *diag, const struct config *config);
 void check_classes(struct diag *diag, const struct config *config);
 /* signals, ladder, and those of classes. */
 void check_signals(struct diag *diag, const struct config *config);
+/* posture. */
+void check_posture(struct diag *diag, const struct config *config);
 /* egress and dns. */
 void check_world(struct diag *diag, const struct config *config);
 

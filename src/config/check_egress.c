@@ -27,17 +27,6 @@ static void check_differs(struct diag *diag, const struct config_egress *egress,
 	}
 }
 
-const struct config_egress_address *config_egress_auto(const struct config *config)
-{
-	for (size_t i = 0; i < config->egress.addresses_n; i++) {
-		const struct config_egress_address *address = &config->egress.addresses[i];
-
-		if (address->address && rule_is_auto(span_of(address->address)))
-			return address;
-	}
-	return NULL;
-}
-
 static void check_auto(struct diag *diag, const struct config_egress *egress)
 {
 	const struct config_egress_address *first = NULL;
@@ -68,6 +57,71 @@ static void check_looks(struct diag *diag, const struct config_egress *egress)
 			egress->listed_looks, egress->listed_of, egress->listed_of);
 }
 
+/* Its number in egress.addresses, or their number. */
+static size_t address_called(const struct config_egress *egress, const char *text)
+{
+	struct ip a, b;
+	size_t i = 0;
+
+	if (ip_parse(span_of(text), &a) != 0)
+		return egress->addresses_n;
+	while (i < egress->addresses_n &&
+		(!egress->addresses[i].address ||
+			ip_parse(span_of(egress->addresses[i].address), &b) != 0 ||
+			memcmp(&a, &b, sizeof(a)) != 0))
+		i++;
+	return i;
+}
+
+static void check_map(
+	struct diag *diag, const struct config *config, const struct config_egress_map *map)
+{
+	if (!map->egress)
+		return;
+	if (!map->domain && !map->context && !map->server_address)
+		diag_error(diag, map->place,
+			"egress.map: this fits all mail, and what comes after it is never looked "
+			"at: "
+			"write domain, context or server_address");
+	if (address_called(&config->egress, map->egress) == config->egress.addresses_n &&
+		!config_egress_auto(config))
+		diag_error(diag, map->place,
+			"egress.map.egress \"%s\" is none of egress.addresses: add it there, or "
+			"write "
+			"one of them",
+			map->egress);
+}
+
+static bool is_like(const struct config_egress_address *address, bool is_v4)
+{
+	struct ip ip;
+
+	return address->address && ip_parse(span_of(address->address), &ip) == 0 &&
+	       ip_is_v4(&ip) == is_v4;
+}
+
+/* With several of a kind shift has nowhere to go, and nobody can tell which one sent what. */
+static void check_transports(struct diag *diag, const struct config_egress *egress, bool is_v4)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < egress->addresses_n; i++)
+		n += is_like(&egress->addresses[i], is_v4);
+	/* Two that are one have been told. */
+	for (size_t i = 0; n > 1 && diag->errors == 0 && i < egress->addresses_n; i++) {
+		const struct config_egress_address *address = &egress->addresses[i];
+
+		if (is_like(address, is_v4) && !address->transport)
+			diag_warning(diag, address->place,
+				"egress.addresses \"%s\" has no transport: with several addresses "
+				"mail "
+				"can be shifted to one that stands well only by its transport; "
+				"write "
+				"transport = \"out%zu\"; as it is called in master.cf",
+				address->address, i + 1);
+	}
+}
+
 /* As many as dns_options has room for; resolv.conf(5) takes three. */
 #define SERVERS_MAX 8
 
@@ -94,6 +148,10 @@ void check_world(struct diag *diag, const struct config *config)
 	for (size_t i = 0; i < config->egress.addresses_n; i++)
 		check_differs(diag, &config->egress, i);
 	check_auto(diag, &config->egress);
+	for (size_t i = 0; i < config->egress.map_n; i++)
+		check_map(diag, config, &config->egress.map[i]);
+	check_transports(diag, &config->egress, true);
+	check_transports(diag, &config->egress, false);
 	check_looks(diag, &config->egress);
 	check_dns(diag, &config->dns);
 }

@@ -35,6 +35,8 @@ static const struct reserved {
 	{"token", "the token header", true},
 	{"slow", "the ladder's step", false},
 	{"hold", "the ladder's step", false},
+	{"posture", "the standing of our addresses", false},
+	{"warm-up", "that of a new one", false},
 	{"emergency", "emergency_rate", false},
 };
 
@@ -142,64 +144,4 @@ void check_limits(struct diag *diag, const struct config *config)
 		check_key(diag, limit);
 		check_action(diag, config, limit);
 	}
-}
-
-/* ---- against Postfix ---- */
-
-/* smtpd gives these to cleanup, which a proxy filter stands before: it only warns (access(5)). */
-static bool is_for_cleanup(enum action action)
-{
-	return action == ACTION_HOLD || action == ACTION_DISCARD || action == ACTION_REDIRECT ||
-	       action == ACTION_BCC || action == ACTION_FILTER;
-}
-
-static bool is_set(const char *value)
-{
-	return value && value[0] != '\0';
-}
-
-/* setting with action stands at place; name: of the limit, or NULL. */
-static void check_proxy(struct diag *diag, struct config_place place, enum action action,
-	const char *setting, const char *name)
-{
-	diag_error(diag, place,
-		"%s %s%s%s%s: smtpd_proxy_filter is set in Postfix, which then lets the mail "
-		"through with a warning: write DEFER_IF_PERMIT or REJECT",
-		setting, action_rows[action].word, name ? " of \"" : "", name ? name : "",
-		name ? "\"" : "");
-}
-
-static void check_filter(
-	struct diag *diag, const struct config *config, const struct config_limit *limit)
-{
-	if (limit->action.action != ACTION_FILTER || config->filter_bypasses_content_filter)
-		return;
-	diag_error(diag, limit->place,
-		"limits.action FILTER of \"%s\": content_filter is set in Postfix, and FILTER "
-		"would take mail past it: write another action, or "
-		"filter_bypasses_content_filter = true; if that is meant",
-		limit->name);
-}
-
-int config_check_postfix(const struct config *config, const struct postfix_facts *facts,
-	struct config_report *report)
-{
-	struct diag diag = {.files = *snapshot_files(config), .borrowed = true};
-	size_t before = report->errors;
-
-	for (size_t i = 0; i < config->limits_n; i++) {
-		const struct config_limit *limit = &config->limits[i];
-
-		if (is_set(facts->content_filter))
-			check_filter(&diag, config, limit);
-		if (is_set(facts->smtpd_proxy_filter) && is_for_cleanup(limit->action.action))
-			check_proxy(&diag, limit->place, limit->action.action, "limits.action",
-				limit->name);
-	}
-	if (is_set(facts->smtpd_proxy_filter) && is_for_cleanup(config->suspension.action.action))
-		check_proxy(&diag, config->suspension.place, config->suspension.action.action,
-			"suspension.action", NULL);
-	diag_deliver(&diag, report);
-	diag_deinit(&diag);
-	return report->errors == before ? 0 : -EINVAL;
 }

@@ -13,6 +13,7 @@ void lists_build(struct walk *walk)
 
 	walk->config->lists = lists;
 	catalogue_read(walk, lists);
+	programmes_read(walk, lists);
 	blocklists_build(walk->origin.diag, walk->config, lists);
 }
 
@@ -32,6 +33,7 @@ void lists_free(struct config_lists *lists)
 	}
 	free(lists->owned.text);
 	schema_release(&schema_catalogue, &lists->catalogue);
+	schema_release(&schema_programmes, &lists->programmes);
 	free(lists->text);
 	free(lists);
 }
@@ -94,6 +96,12 @@ const struct blocklist *config_blocklist_of(const struct config *config, struct 
 			return &lists->list[i];
 	}
 	return NULL;
+}
+
+const struct config_programme *config_programmes(const struct config *config, size_t *ret_n)
+{
+	*ret_n = config->lists->programmes.programmes_n;
+	return config->lists->programmes.programmes;
 }
 
 const char *config_dead_list_of(const struct config *config, struct span zone)

@@ -29,6 +29,7 @@ struct config_lists {
 	struct config_catalogue catalogue;
 	char *text; /* of egress.catalogue, to read it once more without its file; NULL: built in */
 	size_t text_n;
+	struct config_programmes programmes;
 	bool is_broken; /* the catalogue could not be read: that a name is not in it proves nothing */
 	struct blocklist *list;
 	size_t n, room;
@@ -41,6 +42,7 @@ void lists_free(struct config_lists *lists);
 
 /* The parts of lists_build(), in this order. */
 void catalogue_read(struct walk *walk, struct config_lists *lists);
+void programmes_read(struct walk *walk, struct config_lists *lists);
 void blocklists_build(struct diag *diag, const struct config *config, struct config_lists *lists);
 /* One row, of the catalogue or of the configuration, by itself. */
 void check_blocklist(struct diag *diag, const struct config_blocklist *row);

@@ -15,6 +15,7 @@ static const char *const kind_texts[VALUE_KINDS] = {
 	[VALUE_PERMISSIONS] = "permissions, as \"0660\"",
 	[VALUE_CHOICE] = "one of",
 	[VALUE_ACTION] = "an action, as \"REJECT\" or \"450 4.7.1 later\"",
+	[VALUE_TREATMENT] = "a treatment: pass, slow, shift, ramp, N%, or an action",
 	[VALUE_LINES] = "the path of a file of lines",
 	[VALUE_SECRET] = "the path of a file that only its owner may read",
 	[VALUE_NETS] = "a list of networks",

@@ -12,7 +12,9 @@
 #include <time.h>
 
 #include "policyd/units.h"
+#include "rule_egress.h"
 #include "rule_list.h"
+#include "rule_posture.h"
 #include "rule_signal.h"
 #include "zone.h"
 
@@ -422,7 +424,12 @@ static const struct rule_row {
 	{"egress.addresses.address", rule_egress_address},
 	{"egress.addresses.helo", rule_domain},
 	{"egress.addresses.transport", rule_transport},
+	{"egress.addresses.warm_up", rule_warm_up},
+	{"egress.dkim_selectors", rule_selector},
 	{"egress.domains", rule_domain},
+	{"egress.map.egress", rule_ip},
+	{"egress.map.domain", rule_domain},
+	{"egress.map.server_address", rule_ip},
 	{"egress.who_am_i", rule_who_am_i},
 	{"egress.catalogue", rule_path},
 	{"blocklists.name", rule_list_name},
@@ -442,6 +449,7 @@ static const struct rule_row {
 	{"classes.ladder.home_countries", rule_country},
 	{"ladder.slow_rate", rule_slow_rate},
 	{"ladder.max_auto", rule_max_auto},
+	{"posture.ramp", rule_ramp},
 	{"geoip.databases", rule_path},
 	{"token.key_file", rule_path},
 	{"token.header", rule_header},

@@ -19,6 +19,7 @@ static const char *const key_words[] = {CHOICES_KEY(WORD)};
 static const char *const mode_words[] = {CHOICES_MODE(WORD)};
 static const char *const commit_words[] = {CHOICES_COMMIT(WORD)};
 static const char *const listing_words[] = {CHOICES_LISTING(WORD)};
+static const char *const sends_words[] = {CHOICES_SENDS(WORD)};
 #undef WORD
 
 const char *unit_name(enum unit unit)
@@ -46,6 +47,7 @@ static const struct choice_set key_choices = {key_words, KEY_COUNT};
 static const struct choice_set mode_choices = {mode_words, MODE_COUNT};
 static const struct choice_set commit_choices = {commit_words, COMMIT_COUNT};
 static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
+static const struct choice_set sends_choices = {sends_words, SENDS_COUNT};
 
 #define PLAIN(id, owner, name)                                                                     \
 	{                                                                                          \
@@ -78,6 +80,7 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define AT_STRINGS(owner, name)            PLAIN(STRINGS, owner, name)
 #define AT_LATER(owner, name)              PLAIN(LATER, owner, name)
 #define AT_ACTION(owner, name)             PLAIN(ACTION, owner, name)
+#define AT_TREATMENT(owner, name)          PLAIN(TREATMENT, owner, name)
 #define AT_LINES(owner, name)              PLAIN(LINES, owner, name)
 #define AT_SECRET(owner, name)             PLAIN(SECRET, owner, name)
 #define AT_CHOICE_unit(owner, name)        CHOICE(unit, owner, name)
@@ -85,6 +88,7 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define AT_CHOICE_mode(owner, name)        CHOICE(mode, owner, name)
 #define AT_CHOICE_commit(owner, name)      CHOICE(commit, owner, name)
 #define AT_CHOICE_listing(owner, name)     CHOICE(listing, owner, name)
+#define AT_CHOICE_sends(owner, name)       CHOICE(sends, owner, name)
 #define AT_SECTION_suspension(owner, name) SECTION(suspension, owner, name)
 #define AT_SECTION_state(owner, name)      SECTION(state, owner, name)
 #define AT_SECTION_control(owner, name)    SECTION(control, owner, name)
@@ -96,6 +100,8 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define AT_SECTION_signals(owner, name)    SECTION(signals, owner, name)
 #define AT_SECTION_ladder(owner, name)     SECTION(ladder, owner, name)
 #define AT_SECTION_geoip(owner, name)      SECTION(geoip, owner, name)
+#define AT_SECTION_posture(owner, name)    SECTION(posture, owner, name)
+#define AT_SECTION_class_posture(owner, name) SECTION(class_posture, owner, name)
 #define AT_SECTION_class_ladder(owner, name) SECTION(class_ladder, owner, name)
 #define AT_LIST_signal(owner, name)        LIST(signal, owner, name)
 #define AT_LIST_listen(owner, name)        LIST(listen, owner, name)
@@ -107,7 +113,9 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define AT_LIST_blocklist(owner, name)     LIST(blocklist, owner, name)
 #define AT_LIST_blocklist_code(owner, name) LIST(blocklist_code, owner, name)
 #define AT_LIST_blocklist_error(owner, name) LIST(blocklist_error, owner, name)
+#define AT_LIST_programme(owner, name)     LIST(programme, owner, name)
 #define AT_LIST_dead_list(owner, name)     LIST(dead_list, owner, name)
+#define AT_LIST_egress_map(owner, name)    LIST(egress_map, owner, name)
 #define AT_LIST_egress_address(owner, name) LIST(egress_address, owner, name)
 
 #define REQUIRED setting_required
@@ -117,10 +125,12 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define IN_LIMIT(type, name, ...) AT_##type(struct config_limit, name),
 #define IN_MATCH(type, name, ...) AT_##type(struct config_match, name),
 #define IN_CLASS_LADDER(type, name, ...) AT_##type(struct config_class_ladder, name),
+#define IN_CLASS_POSTURE(type, name, ...) AT_##type(struct config_class_posture, name),
 #define IN_CLASS(type, name, ...) AT_##type(struct config_class, name),
 #define IN_OVERRIDE(type, name, ...) AT_##type(struct config_override, name),
 #define IN_PROVIDER(type, name, ...) AT_##type(struct config_provider, name),
 #define IN_EGRESS_ADDRESS(type, name, ...) AT_##type(struct config_egress_address, name),
+#define IN_EGRESS_MAP(type, name, ...) AT_##type(struct config_egress_map, name),
 #define IN_EGRESS(type, name, ...) AT_##type(struct config_egress, name),
 #define IN_DNS(type, name, ...) AT_##type(struct config_dns, name),
 #define IN_BLOCKLIST(type, name, ...) AT_##type(struct config_blocklist, name),
@@ -128,9 +138,12 @@ static const struct choice_set listing_choices = {listing_words, LISTING_COUNT};
 #define IN_BLOCKLIST_ERROR(type, name, ...) AT_##type(struct config_blocklist_error, name),
 #define IN_DEAD_LIST(type, name, ...) AT_##type(struct config_dead_list, name),
 #define IN_CATALOGUE(type, name, ...) AT_##type(struct config_catalogue, name),
+#define IN_PROGRAMME(type, name, ...) AT_##type(struct config_programme, name),
+#define IN_PROGRAMMES(type, name, ...) AT_##type(struct config_programmes, name),
 #define IN_SIGNAL(type, name, ...) AT_##type(struct config_signal, name),
 #define IN_SIGNALS(type, name, ...) AT_##type(struct config_signals, name),
 #define IN_LADDER(type, name, ...) AT_##type(struct config_ladder, name),
+#define IN_POSTURE(type, name, ...) AT_##type(struct config_posture, name),
 #define IN_GEOIP(type, name, ...) AT_##type(struct config_geoip, name),
 #define IN_TOKEN(type, name, ...) AT_##type(struct config_token, name),
 #define IN_POSTFIX(type, name, ...) AT_##type(struct config_postfix, name),
@@ -162,11 +175,13 @@ SCHEMA(LISTEN, listen, "listen", struct config_listen, CONFIG_LIST_MAX);
 SCHEMA(LIMIT, limit, "limits", struct config_limit, CONFIG_LIMITS_MAX);
 SCHEMA(MATCH, match, "classes.match", struct config_match, CONFIG_LIST_MAX);
 SCHEMA(CLASS_LADDER, class_ladder, "classes.ladder", struct config_class_ladder, 1);
+SCHEMA(CLASS_POSTURE, class_posture, "classes.posture", struct config_class_posture, 1);
 SCHEMA(CLASS, class, "classes", struct config_class, CONFIG_LIST_MAX);
 SCHEMA(OVERRIDE, override, "overrides", struct config_override, CONFIG_LIST_MAX);
 SCHEMA(PROVIDER, provider, "providers", struct config_provider, CONFIG_LIST_MAX);
 SCHEMA(EGRESS_ADDRESS, egress_address, "egress.addresses", struct config_egress_address,
 	CONFIG_ADDRESSES_MAX);
+SCHEMA(EGRESS_MAP, egress_map, "egress.map", struct config_egress_map, CONFIG_LIST_MAX);
 SCHEMA(EGRESS, egress, "egress", struct config_egress, 1);
 SCHEMA(DNS, dns, "dns", struct config_dns, 1);
 SCHEMA(BLOCKLIST_CODE, blocklist_code, "blocklists.codes", struct config_blocklist_code,
@@ -176,9 +191,12 @@ SCHEMA(BLOCKLIST_ERROR, blocklist_error, "blocklists.errors", struct config_bloc
 SCHEMA(BLOCKLIST, blocklist, "blocklists", struct config_blocklist, CONFIG_BLOCKLISTS_MAX);
 SCHEMA(DEAD_LIST, dead_list, "dead", struct config_dead_list, CONFIG_LIST_MAX);
 SCHEMA(CATALOGUE, catalogue, "", struct config_catalogue, 1);
+SCHEMA(PROGRAMME, programme, "programmes", struct config_programme, CONFIG_PROGRAMMES_MAX);
+SCHEMA(PROGRAMMES, programmes, "", struct config_programmes, 1);
 SCHEMA(SIGNAL, signal, "signals.tune", struct config_signal, CONFIG_LIST_MAX);
 SCHEMA(SIGNALS, signals, "signals", struct config_signals, 1);
 SCHEMA(LADDER, ladder, "ladder", struct config_ladder, 1);
+SCHEMA(POSTURE, posture, "posture", struct config_posture, 1);
 SCHEMA(GEOIP, geoip, "geoip", struct config_geoip, 1);
 SCHEMA(TOKEN, token, "token", struct config_token, 1);
 SCHEMA(POSTFIX, postfix, "postfix", struct config_postfix, 1);
@@ -202,10 +220,12 @@ const struct setting_section setting_sections[] = {
 	PUBLIC(CLASS, "classes"),
 	PUBLIC(MATCH, "classes.match"),
 	PUBLIC(CLASS_LADDER, "classes.ladder"),
+	PUBLIC(CLASS_POSTURE, "classes.posture"),
 	PUBLIC(OVERRIDE, "overrides"),
 	PUBLIC(PROVIDER, "providers"),
 	PUBLIC(EGRESS, "egress"),
 	PUBLIC(EGRESS_ADDRESS, "egress.addresses"),
+	PUBLIC(EGRESS_MAP, "egress.map"),
 	PUBLIC(BLOCKLIST, "blocklists"),
 	PUBLIC(BLOCKLIST_CODE, "blocklists.codes"),
 	PUBLIC(BLOCKLIST_ERROR, "blocklists.errors"),
@@ -219,6 +239,7 @@ const struct setting_section setting_sections[] = {
 	PUBLIC(SIGNALS, "signals"),
 	PUBLIC(SIGNAL, "signals.tune"),
 	PUBLIC(LADDER, "ladder"),
+	PUBLIC(POSTURE, "posture"),
 	PUBLIC(GEOIP, "geoip"),
 };
 const size_t setting_sections_n = sizeof(setting_sections) / sizeof(setting_sections[0]);
@@ -303,6 +324,15 @@ static void release_action(const struct schema_field *field, void *at)
 	*action = (struct config_action){.action = ACTION_COUNT};
 }
 
+static void release_treatment(const struct schema_field *field, void *at)
+{
+	struct config_treatment *treatment = at;
+
+	(void)field;
+	free(treatment->action.text);
+	*treatment = (struct config_treatment){.action.action = ACTION_COUNT};
+}
+
 static void release_lines(const struct schema_field *field, void *at)
 {
 	(void)field;
@@ -341,6 +371,7 @@ static release *const releases[VALUE_KINDS] = {
 	[VALUE_STRINGS] = release_strings,
 	[VALUE_NETS] = release_nets,
 	[VALUE_ACTION] = release_action,
+	[VALUE_TREATMENT] = release_treatment,
 	[VALUE_LINES] = release_lines,
 	[VALUE_SECRET] = release_secret,
 	[VALUE_SECTION] = release_section,

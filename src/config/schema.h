@@ -28,6 +28,7 @@ enum value_kind {
 	VALUE_PERMISSIONS,
 	VALUE_CHOICE,
 	VALUE_ACTION,
+	VALUE_TREATMENT,
 	VALUE_LINES,
 	VALUE_SECRET,
 	VALUE_NETS,
@@ -65,12 +66,16 @@ struct schema_section {
 
 extern const struct schema_section schema_top;
 extern const struct schema_section schema_catalogue;
+extern const struct schema_section schema_programmes;
 /* Those below it. */
 extern const struct schema_section schema_listen;
 extern const struct schema_section schema_limit;
 extern const struct schema_section schema_match;
 extern const struct schema_section schema_class;
 extern const struct schema_section schema_class_ladder;
+extern const struct schema_section schema_class_posture;
+extern const struct schema_section schema_egress_map;
+extern const struct schema_section schema_posture;
 extern const struct schema_section schema_override;
 extern const struct schema_section schema_provider;
 extern const struct schema_section schema_egress_address;
@@ -80,6 +85,7 @@ extern const struct schema_section schema_blocklist;
 extern const struct schema_section schema_blocklist_code;
 extern const struct schema_section schema_blocklist_error;
 extern const struct schema_section schema_dead_list;
+extern const struct schema_section schema_programme;
 extern const struct schema_section schema_signals;
 extern const struct schema_section schema_signal;
 extern const struct schema_section schema_ladder;

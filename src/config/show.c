@@ -152,6 +152,16 @@ static void show_action(struct text *text, const struct schema_field *field, con
 	free(value);
 }
 
+static void show_treatment(struct text *text, const struct schema_field *field, const void *at)
+{
+	char *value = treatment_text(at);
+
+	(void)field;
+	if (value)
+		add_quoted(text, value);
+	free(value);
+}
+
 static void show_lines(struct text *text, const struct schema_field *field, const void *at)
 {
 	const struct config_lines *lines = at;
@@ -189,6 +199,7 @@ static show_value *const values[VALUE_KINDS] = {
 	[VALUE_PERMISSIONS] = show_permissions,
 	[VALUE_CHOICE] = show_choice,
 	[VALUE_ACTION] = show_action,
+	[VALUE_TREATMENT] = show_treatment,
 	[VALUE_LINES] = show_lines,
 	[VALUE_SECRET] = show_secret,
 	[VALUE_LATER] = show_later,

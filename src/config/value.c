@@ -175,10 +175,16 @@ static_assert(sizeof(enum key) == sizeof(unsigned), "choices are copied as unsig
 static_assert(sizeof(enum mode) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum commit) == sizeof(unsigned), "choices are copied as unsigned");
 static_assert(sizeof(enum listing_kind) == sizeof(unsigned), "choices are copied as unsigned");
+static_assert(sizeof(enum sends) == sizeof(unsigned), "choices are copied as unsigned");
 
 static int parse_action(const struct value *v, void *at, struct errbuf *err)
 {
 	return action_parse(v->path, v->text, at, err);
+}
+
+static int parse_treatment(const struct value *v, void *at, struct errbuf *err)
+{
+	return treatment_parse(v->path, v->text, at, err);
 }
 
 static int parse_lines(const struct value *v, void *at, struct errbuf *err)
@@ -274,6 +280,7 @@ static const struct kind_row {
 	[VALUE_PERMISSIONS] = {parse_permissions, "a string of octal digits", "\"0660\""},
 	[VALUE_CHOICE] = {parse_choice, "a word in quotes", "\"...\""},
 	[VALUE_ACTION] = {parse_action, "an action in quotes", "\"REJECT\""},
+	[VALUE_TREATMENT] = {parse_treatment, "a treatment in quotes", "\"50%\""},
 	[VALUE_LINES] = {parse_lines, "the path of a file in quotes", "\"/etc/policyd/...\""},
 	[VALUE_SECRET] = {parse_secret, "the path of a file in quotes", "\"/etc/policyd/...\""},
 	[VALUE_NETS] = {parse_net, "a list of networks", "[ \"192.0.2.0/24\", \"2001:db8::/48\" ]"},
@@ -448,7 +455,7 @@ void value_preset(const struct schema_section *section, struct config_place plac
 
 		if (field->kind == VALUE_SECTION)
 			value_preset(field->below, place, schema_at(field, owner));
-		if (field->kind == VALUE_ACTION)
+		if (field->kind == VALUE_ACTION || field->kind == VALUE_TREATMENT)
 			schema_release_field(field, owner);
 		if (!row->preset || schema_is_required(row))
 			continue;

@@ -211,6 +211,7 @@ static row_read *const row_reads[VALUE_KINDS] = {
 	[VALUE_PERMISSIONS] = read_scalar,
 	[VALUE_CHOICE] = read_scalar,
 	[VALUE_ACTION] = read_scalar,
+	[VALUE_TREATMENT] = read_scalar,
 	[VALUE_LINES] = read_scalar,
 	[VALUE_SECRET] = read_scalar,
 	[VALUE_NETS] = read_scalar,

@@ -40,6 +40,11 @@ struct control_call {
 /* Exit code of an answer that is a no: nothing found, not suspended. */
 #define EXIT_NEGATIVE 1
 
+/*
+ * 0; negative: who asks lacks the right, and the call has been ended. The row's own right has been looked at
+ * already: for verbs that show, and with an option change.
+ */
+MUST_CHECK int call_must_have(struct control_call *call, enum command_right right);
 /* The text of an argument, or the empty span. */
 struct span call_arg(const struct control_call *call, const char *name);
 /* --count as a number from 1 to max, or preset when it is not given. 0 or -EINVAL. */

@@ -16,20 +16,25 @@
 
 #define FOR_MAX_US (36500 * DAY_US) /* RFC 3339 has years of four digits */
 
-int desk_check_reason(const struct control_call *call, struct errbuf *err)
+int desk_check_text(const struct control_call *call, const char *option, struct errbuf *err)
 {
-	struct span reason = call_arg(call, "reason");
-	if (span_trim(reason).n == 0 || reason.n > EVENT_REASON_MAX) {
-		err_set(err, "--reason needs 1 to %d bytes of text", EVENT_REASON_MAX);
+	struct span text = call_arg(call, option);
+	if (span_trim(text).n == 0 || text.n > EVENT_REASON_MAX) {
+		err_set(err, "--%s needs 1 to %d bytes of text", option, EVENT_REASON_MAX);
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < reason.n; i++) {
-		if ((unsigned char)reason.p[i] < 0x20 || reason.p[i] == 0x7f) {
-			err_set(err, "--reason holds a control character");
+	for (size_t i = 0; i < text.n; i++) {
+		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f) {
+			err_set(err, "--%s holds a control character", option);
 			return -EINVAL;
 		}
 	}
 	return 0;
+}
+
+int desk_check_reason(const struct control_call *call, struct errbuf *err)
+{
+	return desk_check_text(call, "reason", err);
 }
 
 int desk_until(const struct control_call *call, const struct desk_span *span, wall_t *ret,
@@ -68,10 +73,24 @@ void desk_set_limit(struct desk_work *work, const char *limit)
 		span_make(work->limit, span_copy(span_of(limit), work->limit, sizeof(work->limit)));
 }
 
+/* UTF-8 is cut between characters, or the store would have what nobody can read. */
+void desk_set_reason(struct desk_work *work, const char *before, struct span text)
+{
+	size_t n = span_copy(span_of(before), work->reason, sizeof(work->reason));
+	size_t room = sizeof(work->reason) - 1 - n;
+	bool is_cut = text.n > room;
+	text.n = is_cut ? room : text.n;
+	while (is_cut && text.n && ((unsigned char)text.p[text.n] & 0xc0) == 0x80)
+		text.n--;
+	n += span_copy(text, work->reason + n, sizeof(work->reason) - n);
+	work->event.reason = span_make(work->reason, n);
+}
+
 static void desk_free(void *ctx)
 {
 	struct desk_work *work = ctx;
 	json_decref(work->answer);
+	free(work->extra);
 	free(work);
 }
 
@@ -86,7 +105,7 @@ static void desk_log(const struct policy_event *event)
 		field[n++] = F_SPAN("limit", event->limit);
 	if (event->kind == EVENT_OVERRIDE_SET)
 		field[n++] = F_STR("rate", rate_format(&event->rate, rate));
-	if (event->kind == EVENT_SUSPEND || event->kind == EVENT_OVERRIDE_SET)
+	if (event->until.us)
 		field[n++] = F_STR("until", wall_format(event->until, until));
 	field[n++] = F_SPAN("reason", event->reason);
 	field[n++] = F_SPAN("author", event->author);
@@ -124,8 +143,9 @@ void desk_commit(struct control_call *call, struct desk_work *work)
 	struct span reason = call_arg(call, "reason");
 	call->work = work;
 	call->work_free = desk_free;
-	work->event.reason =
-		span_make(work->reason, span_copy(reason, work->reason, sizeof(work->reason)));
+	if (work->event.reason.n == 0)
+		work->event.reason = span_make(
+			work->reason, span_copy(reason, work->reason, sizeof(work->reason)));
 	work->event.author = span_of(peer_format(call->uid, work->author));
 	int r = store_event(call->setup->store, &work->event, desk_done, call);
 	if (r == -EAGAIN)

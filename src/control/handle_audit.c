@@ -17,9 +17,14 @@ static const char list_word[] = "blocklist:";
 /* What egress tells of stands as the log has it; a domain that has an override is @example.org. */
 static bool is_of_egress(const json_t *row)
 {
+	static const enum event_kind kinds[] = {EVENT_LISTING, EVENT_LIST_STATE, EVENT_POSTURE,
+		EVENT_AUDIT, EVENT_DELIST, EVENT_PROGRAMME};
 	const char *event = json_string_value(json_object_get(row, "event"));
-	return event && (strcmp(event, event_rows[EVENT_LISTING].name) == 0 ||
-				strcmp(event, event_rows[EVENT_LIST_STATE].name) == 0);
+	for (size_t i = 0; event && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(event, event_rows[kinds[i]].name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void rows_rename(json_t *rows)

@@ -12,13 +12,16 @@
 #include "handle_egress.h"
 #include "policyd/mem.h"
 #include "policyd/suggest.h"
+#include "standing_view.h"
 #include "text.h"
 
 /* ---- waiting for the end of a look ---- */
 
-#define TURN_US      (50 * MSEC_US)
-#define TOLD_TURNS   4   /* turns between two lines of progress when there is news */
-#define SILENT_TURNS 200 /* and when there is none: the asker gives up after 30 s */
+/* Longer than that nobody waits for the audit: the exit code speaks of listings only (semantics 28). */
+#define HOUSE_WAIT_US (10 * SECOND_US)
+#define TURN_US       (50 * MSEC_US)
+#define TOLD_TURNS    4   /* turns between two lines of progress when there is news */
+#define SILENT_TURNS  200 /* and when there is none: the asker gives up after 30 s */
 
 struct wait {
 	struct order_book *orders;
@@ -26,6 +29,8 @@ struct wait {
 	struct event *turn;
 	mono_t until;
 	char subject[SUBJECT_TEXT_SIZE], list[256];
+	bool has_house; /* the audit's findings are waited for */
+	bool is_seen;   /* the lists have answered: the exit code is known */
 	unsigned turns; /* since progress was told last */
 	size_t done;    /* as it was told then; SIZE_MAX: it was not */
 	/* Answers the call. */
@@ -54,6 +59,12 @@ static void wait_tell(struct control_call *call, const struct egress_check_state
 			.done = state->done, .total = state->total, .text = "questions answered"});
 }
 
+/* Our own house is looked at too, where not one list is meant. */
+static bool is_house_open(const struct control_call *call, const struct wait *wait)
+{
+	return wait->has_house && audit_open(call->setup->audit) > 0;
+}
+
 static void wait_turn(evutil_socket_t fd, short what, void *ctx)
 {
 	struct control_call *call = ctx;
@@ -64,12 +75,31 @@ static void wait_turn(evutil_socket_t fd, short what, void *ctx)
 	if (call_was_left(call))
 		return;
 	bool is_there = egress_check_state(call->setup->egress, wait->check, &state);
-	if (!is_there || state.is_over || call_now(call).mono.us >= wait->until.us) {
+	int64_t house_us = call_now(call).mono.us + HOUSE_WAIT_US;
+	if (is_there && state.is_over && !wait->is_seen && house_us < wait->until.us)
+		wait->until.us = house_us;
+	wait->is_seen = is_there && state.is_over;
+	bool is_over = !is_there || (state.is_over && !is_house_open(call, wait));
+	if (is_over || call_now(call).mono.us >= wait->until.us) {
 		wait->finish(call, wait);
 		return;
 	}
 	wait_tell(call, &state);
 	event_add(wait->turn, &(struct timeval){.tv_usec = TURN_US});
+}
+
+static bool house_is_asked(const struct control_call *call, const struct egress_check_query *query)
+{
+	return call->setup->audit && !query->only_tests && query->list.n == 0;
+}
+
+static void house_hurry(const struct control_call *call, const struct egress_check_query *query)
+{
+	if (!house_is_asked(call, query))
+		return;
+	audit_hurry(call->setup->audit, call_now(call));
+	if (call->setup->egress_poke)
+		call->setup->egress_poke(call->setup->egress_ctx);
 }
 
 /* The call ends with finish, or when the asker has gone. */
@@ -83,6 +113,7 @@ static void wait_begin(struct control_call *call, egress_check check,
 	wait->turn = evtimer_new(call->setup->base, wait_turn, call);
 	wait->until.us = call_now(call).mono.us + CHECK_ANSWER_US;
 	wait->done = SIZE_MAX;
+	wait->has_house = house_is_asked(call, query);
 	wait->finish = finish;
 	span_copy(query->subject, wait->subject, sizeof(wait->subject));
 	span_copy(query->list, wait->list, sizeof(wait->list));
@@ -105,8 +136,7 @@ static const char *list_near(
 	return suggest_text(&near, buf);
 }
 
-/* By name or zone. 0, or -ENOENT: err has the hint that a dead list left, or what may be meant. */
-static int list_find(const struct config *config, struct span typed, const struct blocklist **ret,
+int egress_list_of(const struct config *config, struct span typed, const struct blocklist **ret,
 	struct errbuf *err)
 {
 	char near[SUGGEST_TEXT_SIZE];
@@ -133,7 +163,7 @@ static int list_enabled(
 	*ret = SPAN("");
 	if (typed.n == 0)
 		return 0;
-	int r = list_find(engine_config(call->setup->engine), typed, &list, err);
+	int r = egress_list_of(engine_config(call->setup->engine), typed, &list, err);
 	if (r != 0)
 		return r;
 	if (!list->is_enabled) {
@@ -161,6 +191,23 @@ static json_t *result_json(const struct digest *digest)
 	return json_sprintf("%s: %s", digest_status_name(digest->status), line ? line : "");
 }
 
+/* Told, and no more: the exit code speaks of listings (semantics 28). */
+static void put_house(const struct control_call *call, struct span subject, json_t *data)
+{
+	size_t left_out, open = audit_open(call->setup->audit);
+	json_t *summary = json_object_get(data, "summary");
+	json_t *findings = standing_view_findings(call->setup, subject, call_now(call), &left_out);
+	standing_say(summary, NULL, findings, NULL);
+	if (open)
+		json_array_append_new(summary,
+			json_sprintf(
+				"our own house: %zu checks had no answer in time; what is told "
+				"of them is older",
+				open));
+	json_object_set_new(data, "findings", findings);
+	json_object_set_new(data, "findings_left_out", json_integer((json_int_t)left_out));
+}
+
 static void check_finish(struct control_call *call, const struct wait *wait)
 {
 	const struct digest_query query = {.setup = call->setup,
@@ -178,6 +225,8 @@ static void check_finish(struct control_call *call, const struct wait *wait)
 		digest.summary, "listings", digest.listings, "lists_not_ok", digest.lists_not_ok);
 	int exit = (int)digest.status;
 	digest_deinit(&digest);
+	if (wait->has_house)
+		put_house(call, query.subject, data);
 	call_answer_exit(call, data, exit);
 }
 
@@ -219,9 +268,12 @@ void handle_egress_check(struct control_call *call)
 		r = list_enabled(call, call_arg(call, "list"), &query.list, &err);
 	if (r == 0)
 		r = orders_join(call_orders(call), &query, waits, &check, &err);
-	if (r != 0)
+	if (r != 0) {
 		begin_refuse(call, r, &err);
-	else if (waits)
+		return;
+	}
+	house_hurry(call, &query);
+	if (waits)
 		wait_begin(call, check, &query, check_finish);
 	else
 		check_begun(call, check);
@@ -264,7 +316,7 @@ void handle_egress_lists_test(struct control_call *call)
 	egress_check check;
 	if (egress_must_be(call) != 0)
 		return;
-	int r = list_find(
+	int r = egress_list_of(
 		engine_config(call->setup->engine), span_trim(call_arg(call, "zone")), &list, &err);
 	if (r == 0 && list->has_key_missing) {
 		err_set(&err, "%s wants a key: set key_file of { name = \"%s\"; } in blocklists",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * egress, egress lists, egress clients: what is known by now. They ask nobody; what looks anew is
+ * egress, egress lists, egress clients: what is known by now, and how we stand. They ask nobody; what looks anew is
  * handle_check.c's.
  */
 #include "handle_egress.h"
@@ -12,6 +12,7 @@
 #include "digest.h"
 #include "egress_view.h"
 #include "policyd/suggest.h"
+#include "standing_view.h"
 #include "text.h"
 
 int egress_must_be(struct control_call *call)
@@ -29,6 +30,7 @@ int egress_must_be(struct control_call *call)
 /* What there is of ours, nearest to what was typed. */
 struct subject_search {
 	struct span typed;
+	const char *kind; /* "address or name", for what was not found */
 	bool is_found;
 	struct suggestion near;
 	char near_text[SUGGEST_TEXT_SIZE];
@@ -113,34 +115,35 @@ static void subject_complain(const struct subject_search *search, struct errbuf 
 	int n = snprintf(typed, sizeof(typed), "egress %.*s", shown, search->typed.p);
 	command_suggest(span_make(typed, n < 0 ? 0 : strlen(typed)), verb);
 	if (search->near.word)
-		err_set(err, "%.*s is no address or name of ours; did you mean %s?", shown,
-			search->typed.p, search->near_text);
+		err_set(err, "%.*s is no %s of ours; did you mean %s?", shown, search->typed.p,
+			search->kind, search->near_text);
 	else if (verb[0])
-		err_set(err, "%.*s is no address or name of ours; did you mean \"%s\"?", shown,
-			search->typed.p, verb);
+		err_set(err, "%.*s is no %s of ours; did you mean \"%s\"?", shown, search->typed.p,
+			search->kind, verb);
 	else if (search->known_n)
-		err_set(err, "%.*s is no address or name of ours; there are %zu: %s%s", shown,
-			search->typed.p, search->known_n, search->known,
+		err_set(err, "%.*s is no %s of ours; there are %zu: %s%s", shown, search->typed.p,
+			search->kind, search->known_n, search->known,
 			search->known_n > KNOWN_SHOWN ? ", ..." : "");
 	else
-		err_set(err, "%.*s is no address or name of ours: none is known yet", shown,
-			search->typed.p);
+		err_set(err, "%.*s is no %s of ours: none is known yet", shown, search->typed.p,
+			search->kind);
 }
 
-int egress_subject_of(const struct control_call *call, char buf[SUBJECT_TEXT_SIZE],
-	struct span *ret, struct errbuf *err)
+int egress_argument_of(const struct control_call *call, const struct egress_argument *argument,
+	char buf[SUBJECT_TEXT_SIZE], struct span *ret, struct errbuf *err)
 {
-	struct subject_search search = {0};
+	struct subject_search search = {
+		.kind = argument->is_address ? "address" : "address or name"};
 	const struct egress *e = call->setup->egress;
-	struct span typed = span_trim(call_arg(call, "subject"));
+	struct span typed = span_trim(call_arg(call, argument->name));
 	*ret = SPAN("");
-	if (json_object_get(call->args, "subject") == NULL)
+	if (json_object_get(call->args, argument->name) == NULL)
 		return 0;
 	search.typed = subject_normal(typed, buf);
 	addresses_offer(&search, e);
-	if (!search.is_found)
+	if (!search.is_found && !argument->is_address)
 		egress_listings(e, call_now(call), listing_offer, &search);
-	if (!search.is_found)
+	if (!search.is_found && !argument->is_address)
 		names_offer(&search, call);
 	if (!search.is_found) {
 		subject_complain(&search, err);
@@ -150,12 +153,34 @@ int egress_subject_of(const struct control_call *call, char buf[SUBJECT_TEXT_SIZ
 	return 0;
 }
 
+int egress_subject_of(const struct control_call *call, char buf[SUBJECT_TEXT_SIZE],
+	struct span *ret, struct errbuf *err)
+{
+	return egress_argument_of(
+		call, &(struct egress_argument){.name = "subject"}, buf, ret, err);
+}
+
 /* ---- egress ---- */
 
 static json_t *note_json(const struct egress *e)
 {
 	const char *note = egress_addresses_note(e);
 	return note && *note ? text_json(span_of(note)) : json_null();
+}
+
+/* How we stand beside what the lists say. */
+static void put_standing(const struct control_call *call, struct span subject, json_t *data)
+{
+	struct now now = call_now(call);
+	size_t left_out;
+	json_t *postures = standing_view_postures(call->setup, subject, now);
+	json_t *findings = standing_view_findings(call->setup, subject, now, &left_out);
+	json_t *removals = standing_view_removals(call->setup, subject, false, now);
+	standing_say(json_object_get(data, "summary"), postures, findings, removals);
+	json_object_set_new(data, "postures", postures);
+	json_object_set_new(data, "findings", findings);
+	json_object_set_new(data, "findings_left_out", json_integer((json_int_t)left_out));
+	json_object_set_new(data, "removals", removals);
 }
 
 void handle_egress(struct control_call *call)
@@ -171,13 +196,14 @@ void handle_egress(struct control_call *call)
 		return;
 	}
 	digest_make(&query, &digest);
-	call_answer(call, json_pack("{s:O, s:o, s:o, s:O, s:O, s:o, s:I}", "summary",
-				  digest.summary, "note", note_json(call->setup->egress),
-				  "addresses", egress_view_addresses(call->setup->egress),
-				  "listings", digest.listings, "lists_not_ok", digest.lists_not_ok,
-				  "resolvers", egress_view_resolvers(call->setup->dns), "left_out",
-				  (json_int_t)digest.left_out));
+	json_t *data = json_pack("{s:O, s:o, s:o, s:O, s:O, s:o, s:I}", "summary", digest.summary,
+		"note", note_json(call->setup->egress), "addresses",
+		egress_view_addresses(call->setup->egress), "listings", digest.listings,
+		"lists_not_ok", digest.lists_not_ok, "resolvers",
+		egress_view_resolvers(call->setup->dns), "left_out", (json_int_t)digest.left_out);
 	digest_deinit(&digest);
+	put_standing(call, query.subject, data);
+	call_answer(call, data);
 }
 
 /* ---- egress lists, egress clients ---- */

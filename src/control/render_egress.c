@@ -164,18 +164,51 @@ static void put_last(json_t *data, const char *key, json_t *rows)
 /* A note that there is not, a number of none. */
 static void drop_empty(json_t *data)
 {
-	json_t *left_out = json_object_get(data, "left_out");
-	if (json_is_null(json_object_get(data, "note")))
-		json_object_del(data, "note");
-	if (json_is_integer(left_out) && json_integer_value(left_out) == 0)
-		json_object_del(data, "left_out");
+	static const char *const numbers[] = {"left_out", "findings_left_out"};
+	static const char *const absent[] = {"note", "postures", "findings", "removals"};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		const json_t *number = json_object_get(data, numbers[i]);
+		if (json_is_integer(number) && json_integer_value(number) == 0)
+			json_object_del(data, numbers[i]);
+	}
+	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+		if (json_is_null(json_object_get(data, absent[i])))
+			json_object_del(data, absent[i]);
+	}
+}
+
+/* What could not be looked up says nothing about our house: summary counts it. */
+static void findings_shorten(json_t *data, bool is_whole)
+{
+	size_t i;
+	json_t *row, *left = json_array();
+	json_array_foreach(json_object_get(data, "findings"), i, row)
+	{
+		if (is_whole || !is(row, "result", "unknown"))
+			json_array_append(left, row);
+	}
+	put_last(data, "findings", left);
+}
+
+/* A dossier has its text: the rest is for programs. True: it was one. */
+static bool was_dossier(json_t *data)
+{
+	json_t *text = json_object_get(data, "text");
+	if (!json_is_string(text) || !json_object_get(data, "ready"))
+		return false;
+	json_incref(text);
+	json_object_clear(data);
+	json_object_set_new(data, "text", text);
+	return true;
 }
 
 void render_egress(json_t *data, bool is_whole)
 {
-	static const char *const behind[] = {"lists_not_ok", "addresses", "resolvers"};
+	static const char *const behind[] = {"removals", "lists_not_ok", "addresses", "resolvers"};
 	struct quiet quiet = {0};
 	json_t *rows = json_object_get(data, "listings");
+	if (was_dossier(data))
+		return;
 	drop_empty(data);
 	drop_empty(json_object_get(data, "egress"));
 	if (!rows)
@@ -184,6 +217,7 @@ void render_egress(json_t *data, bool is_whole)
 	quiet_say(json_object_get(data, "summary"), &quiet);
 	put_last(data, "listed", blocks);
 	put_last(data, "listings", left);
+	findings_shorten(data, is_whole);
 	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++)
 		put_last(data, behind[i], json_incref(json_object_get(data, behind[i])));
 }

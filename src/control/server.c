@@ -70,12 +70,27 @@ static call_handler *const handlers[COMMAND_COUNT] = {
 #undef HANDLER_DAEMON
 };
 
+int call_must_have(struct control_call *call, enum command_right right)
+{
+	struct control *control = call->control;
+	uint64_t missed;
+	if (peer_right(call->uid, &control->operators) >= right)
+		return 0;
+	if (may_complain(control, &control->denied, &missed))
+		log_event(LEVEL_WARNING, "control-denied", F_STR("verb", call->row->verb),
+			F_INT("uid", call->uid), F_INT("missed", missed));
+	call_fail(call, EX_NOPERM,
+		"%s needs the right \"%s\": root and control.operators in the configuration have "
+		"it",
+		call->row->verb, command_right_name(right));
+	return -EPERM;
+}
+
 void control_call_begin(struct control_conn *conn, const struct control_request *request)
 {
 	struct control *control = conn->control;
 	struct control_call *call = xmalloc(sizeof(*call));
 	const struct command_row *row = request->row;
-	uint64_t missed;
 	*call = (struct control_call){
 		.setup = &control->setup,
 		.row = row,
@@ -86,17 +101,8 @@ void control_call_begin(struct control_conn *conn, const struct control_request 
 	};
 	conn->call = call;
 	control->refs++;
-	if (peer_right(conn->uid, &control->operators) >= row->right) {
+	if (call_must_have(call, row->right) == 0)
 		handlers[row - command_rows](call);
-		return;
-	}
-	if (may_complain(control, &control->denied, &missed))
-		log_event(LEVEL_WARNING, "control-denied", F_STR("verb", row->verb),
-			F_INT("uid", conn->uid), F_INT("missed", missed));
-	call_fail(call, EX_NOPERM,
-		"%s needs the right \"%s\": root and control.operators in the configuration have "
-		"it",
-		row->verb, command_right_name(row->right));
 }
 
 void call_end(struct control_call *call)

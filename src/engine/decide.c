@@ -65,6 +65,39 @@ static bool decide_ladder(struct call *c, struct decision *d)
 	return is_first;
 }
 
+/* What the stance asks for at present, as an action; DUNNO: nothing. */
+static enum action stance_action(const struct call *c, mono_t *ret_room_at)
+{
+	const struct stance *stance = &c->stance;
+	ret_room_at->us = 0;
+	if (stance->treat == TREAT_ACTION)
+		return stance->action->action;
+	if (stance->treat == TREAT_SHIFT)
+		return ACTION_FILTER;
+	bool is_slow = stance->treat == TREAT_SLOW && stance_is_slow(c, ret_room_at);
+	return is_slow ? ACTION_DEFER_IF_PERMIT : ACTION_DUNNO;
+}
+
+static bool decide_stance(struct call *c, mono_t room_at, struct decision *d)
+{
+	const struct stance *stance = &c->stance;
+	d->observed = stance->is_observed;
+	bool is_first =
+		decision_refer(c->e, c->tx, stance->warm_cap ? RULE_WARM_UP : RULE_POSTURE, d);
+	d->action = ACTION_DEFER_IF_PERMIT;
+	d->used = d->limit = stance->warm_cap;
+	if (stance->treat == TREAT_ACTION) {
+		d->action = stance->action->action;
+		d->code = stance->action->code;
+	} else if (stance->treat == TREAT_SHIFT) {
+		d->action = ACTION_FILTER;
+	}
+	if (room_at.us && room_at.us != MONO_NEVER.us)
+		d->room_at = wall_of_mono(room_at, c->now);
+	text_stance(d, c->e->plan->snapshot, stance);
+	return is_first;
+}
+
 /* A decision about a request, of which nothing is known yet but what it is about. */
 static void decision_begin(const struct call *c, struct decision *d)
 {
@@ -77,8 +110,9 @@ static bool decide_limit(struct call *c, const struct finding *finding, struct d
 {
 	const struct config_limit *limit = finding->rule->config;
 	const struct account *entry = account_get(c->e->accounts, finding->entry);
-	d->observed = limit->mode == MODE_OBSERVE;
-	bool is_first = decision_refer(c->e, c->tx, limit->name, d);
+	d->observed = limit->mode == MODE_OBSERVE || (finding->is_scaled && c->stance.is_observed);
+	bool is_first =
+		decision_refer(c->e, c->tx, finding->is_scaled ? RULE_POSTURE : limit->name, d);
 	d->action = finding->action.action;
 	d->code = finding->action.code;
 	d->used = finding->used;
@@ -106,6 +140,15 @@ static void observe(struct call *c, const struct finding *finding)
 	struct decision d;
 	decision_begin(c, &d);
 	bool is_first = decide_limit(c, finding, &d);
+	decision_publish(c->e, &d, is_first);
+	memcpy(c->pending.verdict.would, d.rule, sizeof(d.rule));
+}
+
+static void observe_stance(struct call *c, mono_t room_at)
+{
+	struct decision d;
+	decision_begin(c, &d);
+	bool is_first = decide_stance(c, room_at, &d);
 	decision_publish(c->e, &d, is_first);
 	memcpy(c->pending.verdict.would, d.rule, sizeof(d.rule));
 }
@@ -188,7 +231,7 @@ static int strength(enum action action)
 }
 
 /*
- * The strongest of a standing, the ladder and the rules becomes pending.verdict; NULL: there is
+ * The strongest of a standing, the ladder, the rules and the stance becomes pending.verdict; NULL: there is
  * none. Of equals the one that says most about the account.
  */
 static void choose(struct call *c, const struct standing *standing, const struct finding *acts)
@@ -199,13 +242,23 @@ static void choose(struct call *c, const struct standing *standing, const struct
 		standing ? strength(c->e->plan->snapshot->suspension.action.action) : pass;
 	int by_ladder = strength(c->says.action);
 	int by_limit = acts ? strength(acts->action.action) : pass;
-	bool is_limit = acts && by_limit > by_standing && by_limit > by_ladder;
-	bool is_ladder = p->is_ladder = !is_limit && by_ladder > by_standing;
-	if (!is_limit && !is_ladder && !standing)
+	mono_t room_at;
+	enum action stance = stance_action(c, &room_at);
+	if (stance != ACTION_DUNNO && c->stance.is_observed) {
+		observe_stance(c, room_at);
+		stance = ACTION_DUNNO;
+	}
+	bool is_stance = strength(stance) > by_limit && strength(stance) > by_standing &&
+			 strength(stance) > by_ladder;
+	bool is_limit = !is_stance && acts && by_limit > by_standing && by_limit > by_ladder;
+	bool is_ladder = p->is_ladder = !is_stance && !is_limit && by_ladder > by_standing;
+	if (!is_stance && !is_limit && !is_ladder && !standing)
 		return;
 	p->has_decision = true;
 	decision_begin(c, &p->decision);
-	if (is_limit)
+	if (is_stance)
+		p->is_first = decide_stance(c, room_at, &p->decision);
+	else if (is_limit)
 		p->is_first = decide_limit(c, acts, &p->decision);
 	else if (is_ladder)
 		p->is_first = decide_ladder(c, &p->decision);
@@ -232,7 +285,7 @@ void judge_request(struct call *c)
 		return;
 	}
 	asked_places_find(c);
-	judge(c->e, c->tx, &p->asked, c->now, &j);
+	judge(c->e, c->tx, &p->asked, &c->stance, c->now, &j);
 	if (j.is_favour)
 		p->asked.counts = p->asked.externals_counted = 0;
 	if (j.would.rule)
@@ -244,7 +297,7 @@ void judge_request(struct call *c)
 	/* Nothing is counted under that name yet, so nothing but what is charged changes. */
 	if (p->asked.unknown && !p->asked.is_free && !j.is_favour) {
 		asked_places_make(c);
-		judge(c->e, c->tx, &p->asked, c->now, &j);
+		judge(c->e, c->tx, &p->asked, &c->stance, c->now, &j);
 	}
 	p->charge.n = j.items;
 	memcpy(p->charge.item, j.item, j.items * sizeof(j.item[0]));

@@ -89,6 +89,10 @@ void engine_free(struct engine *e)
 		;
 	accounts_free(e->accounts);
 	signals_free(e->signals);
+	table_free(e->fresh);
+	table_free(e->warm);
+	free(e->egress_since);
+	free(e->egress);
 	free(e->refused);
 	limits_plan_unref(e->plan);
 	free(e->decision);
@@ -102,6 +106,7 @@ void engine_configure(struct engine *e, struct config *config)
 	e->plan = limits_plan_new(config, before);
 	signals_configure(e->signals, config);
 	limits_plan_unref(before);
+	warmup_configure(e);
 	e->configured++;
 	accounts_set_max(e->accounts, config->accounts_max);
 	for (unsigned i = 0; i < TRANSACTION_LISTS; i++)

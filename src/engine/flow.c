@@ -32,6 +32,7 @@ static void granted(struct call *c)
 	if (asked->bytes)
 		c->tx->bytes = asked->bytes;
 	sight_granted(c);
+	stance_granted(c);
 	if (asked->stage != STAGE_RCPT && asked->stage >= c->tx->commit_at)
 		transaction_commit(c->e, c->tx, asked->recipients, c->now);
 }
@@ -190,6 +191,7 @@ static enum engine_result begin_message(
 	c->pending.plan = NULL;
 	asked_fill(c);
 	sight_take(c);
+	stance_of(c, &c->stance);
 	judge_request(c);
 	sight_tell(c, &c->pending.verdict);
 	enum engine_result result = ask_port(c, id, ret, ret_ticket);

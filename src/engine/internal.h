@@ -10,6 +10,9 @@
  *	held.c         what a message has reserved or booked: charge, commit, give back
  *	stage.c        at which stage a message counts for good, by where Postfix asks
  *	sight.c        what speaks for a compromised account, and what the ladder does about it
+ *	stance.c       what the standing of its egress means to a request
+ *	warmup.c       what a new egress may send
+ *	fresh.c        what accounts used since their limits were scaled
  *	judge.c        what the limits say to a request
  *	override.c     the rate that holds for an account
  *	decide.c       from findings to a decision and a verdict
@@ -28,6 +31,7 @@
 #include "policyd/limits.h"
 #include "policyd/signals.h"
 #include "policyd/table.h"
+#include "stance.h"
 
 /* ---- stage.c ---- */
 
@@ -198,6 +202,8 @@ struct asked {
 	struct table_ref place[KEY_COUNT]; /* the entries it is counted under; zero: none */
 	unsigned unknown; /* bit k: a name that nothing was counted under yet; it has no entry */
 	bool is_looked;   /* the signals were shown this recipient */
+	struct table_ref warm;    /* where a new egress counts it; zero: it does not */
+	uint64_t slow_generation; /* it counts as slowed, under that posture; 0: it does not */
 	uint64_t new_id; /* of account and recipient, where new ones are limited; 0: they are not */
 };
 
@@ -243,6 +249,7 @@ struct finding {
 	uint64_t used, limit; /* in its unit */
 	mono_t room_at;
 	bool is_too_large;      /* by itself: waiting does not help */
+	bool is_scaled;         /* to a share of its rate, by the standing of the egress */
 	struct table_ref entry; /* whose ring it is; zero for a cap */
 };
 
@@ -255,8 +262,9 @@ struct judgement {
 	bool is_favour; /* let through at no cost: neither a recipient nor a message to the rules */
 };
 
+/* stance: of a request; NULL: the limits are what they are. */
 void judge(struct engine *e, const struct transaction *tx, const struct asked *asked,
-	struct now now, struct judgement *ret);
+	const struct stance *stance, struct now now, struct judgement *ret);
 /* True while lost state is being counted anew. */
 bool is_emergency(const struct engine *e, mono_t mono);
 
@@ -269,6 +277,8 @@ void text_standing(
 	struct decision *d, const struct config *config, const struct standing *standing);
 /* What it found stays with us: whoever reads the reply may be the spammer. */
 void text_ladder(struct decision *d, const struct config *config);
+/* For a sender who has done nothing: what stands badly is ours. */
+void text_stance(struct decision *d, const struct config *config, const struct stance *stance);
 
 /* ---- token.c ---- */
 
@@ -348,6 +358,8 @@ void effect_note(struct engine *e, const char *format, ...) PRINTF_LIKE(2, 3);
 #define RULE_TOKEN     "token"
 #define RULE_SLOW      "slow"
 #define RULE_HOLD      "hold"
+#define RULE_POSTURE   "posture"
+#define RULE_WARM_UP   "warm-up"
 
 /* One request under way; what a ticket keeps of it when it must wait is in pending. */
 struct call {
@@ -360,6 +372,7 @@ struct call {
 	struct transaction *tx;
 	bool was_accepted; /* this very recipient, by an earlier verdict */
 	struct ladder_says says;
+	struct stance stance;
 	struct ticket pending;
 };
 
@@ -452,6 +465,13 @@ struct engine {
 	mono_t sweep_due;
 	mono_t emergency_until;
 	uint64_t configured; /* counts snapshots of the configuration */
+	struct engine_egress *egress;
+	size_t egresses;
+	bool is_any_bad; /* one of them does not stand well */
+	bool is_any_new; /* one of them is warmed up */
+	wall_t *egress_since;
+	struct table *warm;  /* made at the first one */
+	struct table *fresh; /* made at the first one */
 	struct hook hook[HOOKS_MAX];
 	uint32_t hooks;
 	struct decision *decision; /* a ring of DECISIONS_MAX, allocated at the first one */

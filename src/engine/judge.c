@@ -17,6 +17,8 @@ struct judging {
 	struct engine *e;
 	const struct transaction *tx;
 	const struct asked *asked;
+	const struct stance *stance; /* NULL: no share is to be looked at */
+	struct fresh *fresh;         /* with it */
 	const struct plan_class *class;
 	struct now now;
 	bool is_scoped; /* there are overrides to be looked for */
@@ -105,6 +107,47 @@ static uint64_t rate_of(const struct judging *j, const struct config_limit *limi
 	return other.rate.n;
 }
 
+/*
+ * The same rule with a share of its rate, counted from the change on. It finds only what the rule itself lets
+ * through.
+ */
+static void judge_share(
+	struct judging *j, const struct limit_rule *rule, uint64_t n, struct judgement *ret)
+{
+	const struct ring_shape *shape = &j->e->plan->ring[rule->ring];
+	const struct ring_state *state = &j->state[rule->ring];
+	if (!j->fresh || shape->key != KEY_ACCOUNT || shape->observe || n == RATE_UNLIMITED)
+		return;
+	/* A share of something is something. */
+	uint64_t scaled = n / 100 * j->stance->share + n % 100 * j->stance->share / 100;
+	scaled = scaled || j->stance->share == 0 ? scaled : 1;
+	uint32_t cells = ring_cells_down(shape, scaled);
+	const struct ring_mark *mark =
+		fresh_mark(j->fresh, state->rings, shape, rule->ring, j->now.mono);
+	uint32_t used =
+		mark ? ring_used_since(state->rings, rule->ring, mark, j->now.mono) : state->used;
+	if ((uint64_t)used + state->look <= cells)
+		return;
+	struct finding finding = {
+		.rule = rule,
+		.action = rule_action(rule, j->class),
+		.used = ring_units(shape, used),
+		.limit = scaled,
+		.room_at = ring_room_at(state->rings, rule->ring,
+			&(struct ring_ask){.cost = state->look,
+				.limit = cells,
+				.mono = j->now.mono,
+				.since = mark}),
+		.is_too_large = state->look > cells,
+		.is_scaled = true,
+		.entry = j->asked->place[KEY_ACCOUNT],
+	};
+	if (!j->stance->is_observed)
+		found(j, &finding, ret);
+	else if (!ret->would.rule)
+		ret->would = finding;
+}
+
 static void judge_ring(struct judging *j, const struct limit_rule *rule, struct judgement *ret)
 {
 	const struct ring_shape *shape = &j->e->plan->ring[rule->ring];
@@ -120,8 +163,10 @@ static void judge_ring(struct judging *j, const struct limit_rule *rule, struct 
 	}
 	if (state->largest < cells)
 		state->largest = cells;
-	if ((uint64_t)state->used + state->look <= cells)
+	if ((uint64_t)state->used + state->look <= cells) {
+		judge_share(j, rule, n, ret);
 		return;
+	}
 	struct finding finding = {
 		.rule = rule,
 		.action = rule_action(rule, j->class),
@@ -210,8 +255,17 @@ static bool judge_favour(struct judging *j, struct judgement *ret)
 	return true;
 }
 
+/* A share is of what an account may; NULL: there is none. */
+static struct fresh *fresh_for(struct judging *j, const struct stance *stance)
+{
+	const struct account *account = account_get(j->e->accounts, j->asked->place[KEY_ACCOUNT]);
+	if (!stance || stance->treat != TREAT_SHARE || !account)
+		return NULL;
+	return fresh_of(j->e, account, stance->view->generation);
+}
+
 void judge(struct engine *e, const struct transaction *tx, const struct asked *asked,
-	struct now now, struct judgement *ret)
+	const struct stance *stance, struct now now, struct judgement *ret)
 {
 	struct judging j;
 	ret->acts = ret->would = (struct finding){0};
@@ -223,6 +277,8 @@ void judge(struct engine *e, const struct transaction *tx, const struct asked *a
 	j.tx = tx;
 	j.asked = asked;
 	j.now = now;
+	j.stance = stance;
+	j.fresh = fresh_for(&j, stance);
 	j.class = &e->plan->class[asked->class];
 	ret->is_favour = judge_favour(&j, ret);
 	if (ret->is_favour)

@@ -10,7 +10,7 @@ static void judge_again(struct call *c)
 	struct ticket *p = &c->pending;
 	struct judgement j;
 	class_now(c);
-	judge(c->e, c->tx, &p->asked, c->now, &j);
+	judge(c->e, c->tx, &p->asked, NULL, c->now, &j);
 	if (j.is_favour)
 		p->asked.counts = p->asked.externals_counted = 0;
 	if (j.acts.rule && !action_rows[j.acts.action.action].accepts) {

@@ -19,6 +19,7 @@ enum record {
 	RECORD_ENTRY,
 	RECORD_MESSAGE,
 	RECORD_SIGNALS,
+	RECORD_WARM,
 };
 
 #define FORMAT 1
@@ -52,6 +53,9 @@ static void save_header(
 		bytes_span(out, span_of(stage_name(e->hook[i].latest)));
 		bytes_number(out, e->hook[i].misses);
 	}
+	bytes_end(out, mark);
+	mark = bytes_begin(out, RECORD_WARM);
+	warmup_save(e, out);
 	bytes_end(out, mark);
 }
 
@@ -376,6 +380,8 @@ static bool load_record(
 	case RECORD_SIGNALS:
 		load_site(e, load, in);
 		return true;
+	case RECORD_WARM:
+		return warmup_load(e, in);
 	case RECORD_HEADER:
 		break;
 	}

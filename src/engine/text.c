@@ -104,6 +104,8 @@ static void add_limit(struct decision *d, size_t *n, const struct finding *findi
 	add(d, n, duration_format(limit->rate.window_us, window));
 	add(d, n, " used by ");
 	add_name(d, n, who);
+	if (finding->is_scaled)
+		add(d, n, ", which is less than usual while our sending address stands badly");
 	if (finding->is_too_large) {
 		add(d, n, "; this message alone is more");
 	} else if (d->room_at.us) {
@@ -156,6 +158,38 @@ void text_ladder(struct decision *d, const struct config *config)
 		add(d, &n, wall_format(d->room_at, room));
 	}
 	add_help(d, &n, config);
+}
+
+void text_stance(struct decision *d, const struct config *config, const struct stance *stance)
+{
+	char ip[IP_TEXT_SIZE], room[WALL_TEXT_SIZE];
+	size_t n = 0;
+	d->text[0] = '\0';
+	if (stance->treat == TREAT_SHIFT) {
+		add(d, &n, stance->transport);
+		add(d, &n, ":");
+		return;
+	}
+	if (stance->treat == TREAT_ACTION && stance->action->text) {
+		if (action_rows[d->action].argument)
+			add(d, &n, stance->action->text);
+		else
+			add_own(d, &n, stance->action->text);
+	} else {
+		add_code(d, &n, false);
+		add(d, &n, d->action == ACTION_HOLD ? "Held" : "Put off");
+		add(d, &n, ": our sending address ");
+		add(d, &n, ip_format(&stance->view->egress, ip));
+		add(d, &n,
+			stance->warm_cap ? " is new, and has sent there what it may today"
+					 : " stands badly with receivers at present");
+		if (d->room_at.us) {
+			add(d, &n, "; room returns at ");
+			add(d, &n, wall_format(d->room_at, room));
+		}
+	}
+	if (!action_rows[d->action].argument)
+		add_help(d, &n, config);
 }
 
 void text_standing(struct decision *d, const struct config *config, const struct standing *standing)

@@ -105,6 +105,7 @@ bool engine_top_step(struct engine *e, struct engine_top *top, struct now now)
 		if (kind == ACCOUNT_KINDS || !kind_rows[kind].sends)
 			continue;
 		row_fill(e, account, &candidates, now, &row);
+		top->total += row.used;
 		bool is_wanted =
 			top->by_score ? row.score > 0 || row.step : row.used || row.suspended;
 		if (is_wanted)

@@ -112,6 +112,43 @@ uint32_t ring_used(const struct rings *rings, uint32_t ring, mono_t mono)
 	return sum > UINT32_MAX - reserved ? UINT32_MAX : sum + reserved;
 }
 
+struct ring_mark ring_mark(const struct rings *rings, uint32_t ring, mono_t mono)
+{
+	struct ring_view view;
+	struct ring_mark mark = {0};
+	if (!ring_view(rings, ring, &view))
+		return mark;
+	mark.bucket = bucket_now(&view, mono);
+	/* Of later buckets there is nothing yet. */
+	if (view.head->newest == mark.bucket)
+		mark.units = ring_units(view.shape, ring_cell_get(&view, mark.bucket));
+	return mark;
+}
+
+/* What of a bucket came before the mark, in cells. */
+static uint32_t before_mark(
+	const struct ring_view *view, uint32_t bucket, const struct ring_mark *mark)
+{
+	uint32_t cell = ring_cell_get(view, bucket);
+	if (bucket > mark->bucket)
+		return 0;
+	uint64_t marked = mark->units >> view->shape->shift;
+	return bucket < mark->bucket || marked > cell ? cell : (uint32_t)marked;
+}
+
+uint32_t ring_used_since(
+	const struct rings *rings, uint32_t ring, const struct ring_mark *mark, mono_t mono)
+{
+	struct ring_view view;
+	uint32_t used = ring_used(rings, ring, mono), before = 0;
+	if (!ring_view(rings, ring, &view))
+		return used;
+	uint32_t newest = view.head->newest < mark->bucket ? view.head->newest : mark->bucket;
+	for (uint32_t b = bucket_oldest(view.shape, bucket_now(&view, mono)); b <= newest; b++)
+		before += before_mark(&view, b, mark);
+	return used > before ? used - before : 0;
+}
+
 uint32_t ring_reserved(const struct rings *rings, uint32_t ring)
 {
 	struct ring_view view;
@@ -173,7 +210,9 @@ void ring_unreserve(struct rings *rings, uint32_t ring, uint32_t n)
 mono_t ring_room_at(const struct rings *rings, uint32_t ring, const struct ring_ask *ask)
 {
 	struct ring_view view;
-	uint64_t need = (uint64_t)ring_used(rings, ring, ask->mono) + ask->cost;
+	uint64_t need = ask->cost;
+	need += ask->since ? ring_used_since(rings, ring, ask->since, ask->mono)
+			   : ring_used(rings, ring, ask->mono);
 	if (need <= ask->limit)
 		return ask->mono;
 	if (ask->cost > ask->limit || !ring_view(rings, ring, &view))
@@ -182,6 +221,7 @@ mono_t ring_room_at(const struct rings *rings, uint32_t ring, const struct ring_
 	uint32_t now = bucket_now(&view, ask->mono);
 	for (uint32_t b = bucket_oldest(shape, now); b <= view.head->newest; b++) {
 		need -= ring_cell_get(&view, b);
+		need += ask->since ? before_mark(&view, b, ask->since) : 0;
 		if (need <= ask->limit)
 			return (mono_t){.us = ((int64_t)b + shape->buckets + 1) * shape->bucket_us};
 	}

@@ -288,6 +288,11 @@ static int on_signal(struct replay *r, const struct event_line *line, struct err
 	return 0;
 }
 
+static int on_egresses(struct replay *r, const struct event_line *line, struct errbuf *err)
+{
+	return replay_egresses(r, line->json, err);
+}
+
 int replay_event(struct replay *r, const json_t *line, uint32_t conn, struct errbuf *err)
 {
 	static const struct {
@@ -302,6 +307,7 @@ int replay_event(struct replay *r, const json_t *line, uint32_t conn, struct err
 		{"bounce", on_bounce},
 		{"complaint", on_complaint},
 		{"signal", on_signal},
+		{"egresses", on_egresses},
 	};
 	struct span event = text_of(line, "event");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -312,6 +318,6 @@ int replay_event(struct replay *r, const json_t *line, uint32_t conn, struct err
 		return got;
 	}
 	err_set(err, "an event that is none of start, open, close, command, release, bounce, "
-		     "complaint and signal");
+		     "complaint, signal and egresses");
 	return -EINVAL;
 }

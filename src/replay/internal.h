@@ -66,6 +66,8 @@ engine_conn *replay_conn(struct replay *r, uint32_t number);
 /* A line with "event". 0, or -EINVAL: it is none that is known; err says why. */
 MUST_CHECK int replay_event(
 	struct replay *r, const json_t *line, uint32_t conn, struct errbuf *err);
+/* How our addresses stand from here on. 0, or -EINVAL with err. */
+MUST_CHECK int replay_egresses(struct replay *r, const json_t *line, struct errbuf *err);
 /* What the status of a bounce speaks for (RFC 3463): nobody there, or refused for what it is. COUNT:
  * neither, for a full mailbox and the network's doing say nothing of who sent. */
 enum signal replay_signal_of_status(struct span dsn);

@@ -195,6 +195,27 @@ void recorder_event(struct recorder *r, const struct policy_event *event, struct
 	put_line(r, line);
 }
 
+void recorder_egresses(
+	struct recorder *r, const struct engine_egress *egress, size_t n, struct now now)
+{
+	if (!r)
+		return;
+	json_t *line = line_new(now, "egresses"), *list = json_array();
+	for (size_t i = 0; i < n; i++) {
+		const struct posture_view *view = &egress[i].stands;
+		char ip[IP_TEXT_SIZE];
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "egress",
+				      ip_format(&view->egress, ip), "posture",
+				      posture_name(view->posture), "provider", view->provider,
+				      "share", (json_int_t)view->share, "generation",
+				      (json_int_t)(view->generation & INT64_MAX), "transport",
+				      egress[i].transport));
+	}
+	json_object_set_new(line, "list", list);
+	put_line(r, line);
+}
+
 int recorder_fd(const struct recorder *r)
 {
 	return lines_fd(r->lines);

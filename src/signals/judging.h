@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * judging.h - the judging side of signals; private to look.c, signal_*.c, score*.c, ladder.c, brake.c,
- * window.c, apply.c, text.c and view.c.
+ * apply.c, text.c and view.c.
  *
  * A request becomes a struct look: what it shows (marks), what is normal, what is known of it. Each
  * row's function looks at that and says what it finds. What is found becomes points of the account's
@@ -11,23 +11,7 @@
 #define POLICYD_SIGNALS_JUDGING_H
 
 #include "internal.h"
-
-/* ---- window.c: so many in any stretch of time, in little memory ---- */
-
-#define WINDOW_CELLS 13 /* twelve of them make the window; what is under way comes beside */
-struct window {
-	uint32_t cell_s; /* 0: nothing in it */
-	uint32_t newest; /* number of the cell under way: time by cell_s */
-	uint16_t cell[WINDOW_CELLS];
-};
-/* At least as many as were counted in the window that ends now, at most those of a thirteenth more. */
-uint32_t window_sum(const struct window *w, int64_t window_us, second_t now);
-void window_count(struct window *w, int64_t window_us, second_t now);
-/* When there is room for one more below n; 0: never. */
-second_t window_room(const struct window *w, const struct rate *rate, second_t now);
-/* False: makes no sense, and w is as it was. */
-void window_save(const struct window *w, struct bytes *out);
-bool window_load(struct window *w, struct reader *in, int64_t shift_us);
+#include "policyd/window.h"
 
 /* ---- look.c: one recipient, and all that is known of it ---- */
 

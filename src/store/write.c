@@ -38,6 +38,10 @@ static const struct event_effect {
 	[EVENT_LADDER] = {.fact = SQL_STATEMENTS},
 	[EVENT_LISTING] = {.fact = SQL_STATEMENTS},
 	[EVENT_LIST_STATE] = {.fact = SQL_STATEMENTS},
+	[EVENT_POSTURE] = {.fact = SQL_STATEMENTS},
+	[EVENT_AUDIT] = {.fact = SQL_STATEMENTS},
+	[EVENT_DELIST] = {.fact = SQL_STATEMENTS},
+	[EVENT_PROGRAMME] = {.fact = SQL_STATEMENTS},
 };
 
 static void count_row(struct store *s, wall_t at)

@@ -11,7 +11,7 @@ import re
 # Which module a public header or row list belongs to. A new header needs a line here.
 OWNER = {
     'base': 'err.h mem.h span.h clock.h units.h addr.h address.h bytes.h siphash.h slab.h table.h log.h metric.h metric.def reference.h '
-            'suggest.h utf8.h geo.h',
+            'suggest.h utf8.h window.h geo.h',
     'protocol': 'request.h verdict.h attribute.def stage.def action.def',
     'config': 'config.h blocklist.h setting.def choice.def kind.def signal.def',
     'dns': 'dns.h',
@@ -20,7 +20,9 @@ OWNER = {
     'limits': 'limits.h',
     'signals': 'signals.h',
     'egress': 'egress.h',
-    'engine': 'engine.h charge.h decision.h',
+    'audit': 'audit.h audit.def spf.h mailauth.h',
+    'posture': 'posture.h ledger.h',
+    'engine': 'engine.h charge.h decision.h culprit.h',
     'store': 'store.h snapshot.h writer.h lines.h',
     'replay': 'replay.h',
     'io': 'place.h policy_server.h dns_client.h',

@@ -23,8 +23,8 @@ TOP = Path(__file__).resolve().parent.parent.parent
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
 # Modules that get time, chance and settings as arguments.
-CLOCKLESS = ['base', 'protocol', 'config', 'dns', 'subject', 'account', 'limits', 'signals', 'egress', 'engine',
-             'store', 'replay']
+CLOCKLESS = ['base', 'protocol', 'config', 'dns', 'subject', 'account', 'limits', 'signals', 'egress', 'audit',
+             'posture', 'engine', 'store', 'replay']
 ASKS_THE_WORLD = re.compile(
     r'\b(time|gettimeofday|clock_gettime|clock|getenv|secure_getenv|rand|srand|random|srandom|drand48|getrandom)\s*\(')
 # A thread that waits with a deadline needs the clock that the deadline is on.

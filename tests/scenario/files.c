@@ -67,6 +67,7 @@ int files_reread(struct scenario *s, const struct verb *verb, const struct words
 	config_unref(s->config);
 	s->config = config;
 	engine_configure(s->engine, config);
+	standing_configure(s);
 	return 0;
 }
 

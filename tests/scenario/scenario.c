@@ -92,6 +92,7 @@ static int configure(struct scenario *s, const char *text)
 		engine_configure(s->engine, config);
 	else
 		state_start(s);
+	standing_configure(s);
 	return 0;
 }
 

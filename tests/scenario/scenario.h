@@ -6,6 +6,7 @@
  *	verb.c      what a line does; what it expects of a verdict is in expect.c
  *	desk.c      the lines of operators
  *	signal.c    what speaks for a compromised account, and where clients stand
+ *	standing.c  how our addresses stand
  *	state.c     snapshots, and what ends the process
  *	repeat.c    the same lines again and again
  *	files.c     files beside the configuration
@@ -77,7 +78,8 @@ struct scenario {
 	size_t steps;
 	char note[NOTES_MAX][304];
 	size_t notes;
-	unsigned delivered; /* recipients of "message" lines, not yet asked for */
+	unsigned delivered;                 /* recipients of "message" lines, not yet asked for */
+	struct scenario_standing *standing; /* made at the first egress */
 	/* Of rounds: what is remembered points into their lines. */
 	struct scenario_round *rounds;
 };
@@ -177,5 +179,19 @@ char *files_named(const struct scenario *s, const char *text);
 int files_reread(struct scenario *s, const struct verb *verb, const struct words *words);
 /* Removes folder and files. */
 void files_free(struct scenario *s);
+
+/* ---- standing.c: the lines, and what goes on with the engine ---- */
+
+struct verb;
+int standing_egress(struct scenario *s, const struct verb *verb, const struct words *words);
+int standing_finding(struct scenario *s, const struct verb *verb, const struct words *words);
+int standing_receiver(struct scenario *s, const struct verb *verb, const struct words *words);
+int standing_posture(struct scenario *s, const struct verb *verb, const struct words *words);
+void standing_tick(struct scenario *s);
+void standing_configure(struct scenario *s);
+/* Before and after what ends the process. */
+void standing_save(struct scenario *s);
+void standing_load(struct scenario *s);
+void standing_end(struct scenario *s);
 
 #endif

@@ -102,6 +102,7 @@ static int pause_of(struct scenario *s, const struct verb *verb, const struct wo
 static int begin_anew(struct scenario *s, int64_t pause_us, bool is_reboot)
 {
 	char boot[16];
+	standing_save(s);
 	engine_free(s->engine);
 	s->at_us += pause_us;
 	if (is_reboot) {
@@ -113,6 +114,7 @@ static int begin_anew(struct scenario *s, int64_t pause_us, bool is_reboot)
 	struct engine_load load = {.boot_id = span_of(boot), .now = scenario_now(s)};
 	int r = blocks_load(s, &load);
 	events_apply(s, load.saved_at);
+	standing_load(s);
 	for (size_t i = 0; i < CONNS_MAX; i++) {
 		struct scenario_conn *conn = &s->conn[i];
 		if (conn->name[0])
@@ -161,6 +163,7 @@ int state_lost(struct scenario *s, const struct verb *verb, const struct words *
 
 void state_free(struct scenario *s)
 {
+	standing_end(s);
 	engine_free(s->engine);
 	config_unref(s->config);
 	blocks_free(&s->snapshot);

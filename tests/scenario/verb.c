@@ -277,9 +277,11 @@ static void pass_until(struct scenario *s, int64_t at_us)
 	while (!s->is_lazy && s->at_us / SECOND_US < at_us / SECOND_US) {
 		s->at_us = (s->at_us / SECOND_US + 1) * SECOND_US;
 		engine_tick(s->engine, scenario_now(s));
+		standing_tick(s);
 		scenario_effects(s);
 	}
 	s->at_us = at_us;
+	standing_tick(s);
 	if (!s->is_lazy || engine_next_due(s->engine).us > scenario_now(s).mono.us)
 		return;
 	engine_tick(s->engine, scenario_now(s));
@@ -454,6 +456,10 @@ static const struct verb verbs[] = {
 	{"override",  "ACCOUNT LIMIT RATE [for TIME]",    3, 5,   desk_override, NULL, {NULL}},
 	{"unset",     "ACCOUNT LIMIT",                    2, 2,   desk_override, NULL, {NULL}},
 	{"reread",    "",                                 0, 0,   files_reread, NULL, {NULL}},
+	{"egress",    "ADDRESS [TRANSPORT]",              1, 2,   standing_egress, NULL, {NULL}},
+	{"finding",   "ADDRESS ID SEVERITY|unknown|gone [WHY]", 3, 4, standing_finding, NULL, {NULL}},
+	{"receiver",  "ADDRESS PROVIDER POINTS",          3, 3,   standing_receiver, NULL, {NULL}},
+	{"posture",   "ADDRESS POSTURE [SHARE] [with PROVIDER]", 2, 5, standing_posture, NULL, {NULL}},
 	{"snapshot",  "",                                 0, 0,   state_snapshot, NULL, {NULL}},
 	{"restart",   "[after TIME] [reboot]",            0, 3,   state_restart, NULL, {NULL}},
 	{"crash",     "[after TIME] [reboot]",            0, 3,   state_crash, NULL, {NULL}},

@@ -39,11 +39,13 @@ def blocklist(name, *codes, subjects=('ipv4', 'ipv6'), interval='1d', more=''):
         'codes = ( %s );' % ', '.join(codes) if codes else '', more)
 
 
-def settings(servers, blocklists, addresses=(IPV4,), egress='', dns='timeout = "400ms"; attempts = 2;'):
+def settings(servers, blocklists, addresses=(IPV4,), egress='', dns='timeout = "400ms"; attempts = 2;',
+             limits='{ name = "hourly"; rate = "100000/1h"; }', audit=False):
+    """addresses: such, or groups as they stand in the file."""
     listed = 'servers = [ %s ];' % ', '.join('"%s"' % s for s in servers) if servers else ''
-    return 'limits = ( { name = "hourly"; rate = "100000/1h"; } );\ndns = { %s %s };\negress = { addresses = ( %s ); %s };\nblocklists = ( %s );\n' % (
-        listed, dns, ', '.join('{ address = "%s"; helo = "%s"; }' % (a, HELO) for a in addresses), egress,
-        ',\n'.join(blocklists))
+    groups = [a if '{' in a else '{ address = "%s"; helo = "%s"; }' % (a, HELO) for a in addresses]
+    return 'limits = ( %s );\ndns = { %s %s };\negress = { addresses = ( %s ); audit = %s; %s };\nblocklists = ( %s );\n' % (
+        limits, listed, dns, ', '.join(groups), 'true' if audit else 'false', egress, ',\n'.join(blocklists))
 
 
 def listing_of(*subjects, codes=('127.0.0.2',)):
@@ -92,7 +94,7 @@ def row_of(listings, name, subject):
 
 
 class Rig:
-    def __init__(self, case, *servers, blocklists, start=True, folder='policyd', **more):
+    def __init__(self, case, *servers, blocklists, start=True, folder='policyd', listen=None, text='', **more):
         self.case = case
         path = case.folder / (folder + '.slept')
         path.write_bytes(bytes(8))
@@ -100,9 +102,10 @@ class Rig:
         case.stack.callback(file.close)
         self.slept = mmap.mmap(file.fileno(), 8)
         self.prefix = preloaded(case, 'sleep', POLICYD_SLEPT=path)
-        self.policyd = case.policyd(settings(servers, blocklists, **more), folder=folder, start=False)
+        self.policyd = case.policyd(settings(servers, blocklists, **more) + text, folder=folder, listen=listen, start=False)
         # Whatever is bad news is one: a case says in words what it expects.
-        self.policyd.allow(r'^WARNING (listing|list state|egress|dns server)')
+        self.policyd.allow(r'^WARNING (listing|list state|egress|dns server|posture|audit|delist)')
+        self.policyd.allow(r'^WARNING configuration .*has no transport')
         # A disk that was asked before a sleep and answers after it.
         self.policyd.allow(r'^ERROR store failing error="the disk has not answered')
         if start:

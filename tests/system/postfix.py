@@ -190,12 +190,14 @@ class SMTP(smtplib.SMTP):
 
 
 class Postfix:
-    def __init__(self, top, listeners=LISTENERS, logins=LOGINS, parameters=None):
+    def __init__(self, top, listeners=LISTENERS, logins=LOGINS, parameters=None, services=''):
+        """services: more lines of master.cf."""
         self.top = Path(top)
         self.etc = self.top / 'etc'
         self.listeners = {name: (free_port(), options) for name, options in listeners.items()}
         self.logins = logins
         self.parameters = parameters or {}
+        self.services = services
         self.sink_port = free_port()
         self.sink = None
         self.master = None
@@ -239,7 +241,7 @@ class Postfix:
             + ''.join('%s = %s\n' % row for row in self.parameters.items()))
         # Postfix waits for a main.cf that was changed in the last seconds.
         os.utime(self.etc / 'main.cf', times=(time.time() - 60,) * 2)
-        (self.etc / 'master.cf').write_text(''.join(self._listener_lines()) + MASTER_CF)
+        (self.etc / 'master.cf').write_text(''.join(self._listener_lines()) + MASTER_CF + self.services)
         self._make_logins(owner)
 
     def _listener_lines(self):

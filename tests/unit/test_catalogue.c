@@ -384,6 +384,48 @@ START_TEST(broken_file_is_told_once)
 }
 END_TEST
 
+/* How long a removal takes: of the code, else of the list, else two days. */
+static const struct {
+	const char *list, *code;
+	int64_t us;
+} removals[] = {
+	{"zen", "127.0.0.2", 48 * HOUR_US},
+	{"zen", "127.0.0.3", 3 * DAY_US},
+	{"zen", "127.0.0.11", 30 * MINUTE_US},
+	{"spamcop", "127.0.0.2", 24 * HOUR_US},
+	{"backscatterer", "127.0.0.2", 28 * DAY_US},
+	{"psbl", "127.0.0.2", 48 * HOUR_US},
+};
+
+START_TEST(removal_times)
+{
+	struct config *config = config_of("");
+	const struct blocklist *list = config_blocklist_of(config, span_of(removals[_i].list));
+	size_t i = 0;
+	while (i < list->code_n && strcmp(list->code[i].code, removals[_i].code) != 0)
+		i++;
+	ck_assert_uint_lt(i, list->code_n);
+	ck_assert_int_eq(list->code[i].removal_us, removals[_i].us);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(programmes)
+{
+	size_t n;
+	struct config *config = config_of("");
+	const struct config_programme *programme = config_programmes(config, &n);
+	ck_assert_uint_eq(n, 9);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < i; j++)
+			ck_assert_str_ne(programme[i].name, programme[j].name);
+	}
+	ck_assert_str_eq(programme[0].name, "snds");
+	ck_assert_int_eq(programme[0].renew_us, 300 * DAY_US);
+	config_unref(config);
+}
+END_TEST
+
 int main(void)
 {
 	const struct suite_row rows[] = {
@@ -395,6 +437,8 @@ int main(void)
 		{"file_row", file_row, ROWS(files)},
 		{"file_replaces", file_replaces, 0},
 		{"broken_file_is_told_once", broken_file_is_told_once, 0},
+		{"removal_times", removal_times, ROWS(removals)},
+		{"programmes", programmes, 0},
 	};
 	return SUITE_RUN("catalogue", rows);
 }

@@ -77,7 +77,8 @@ START_TEST(test_rows)
 	/* Changing needs a right; looking does not. */
 	bool changes = _i == COMMAND_suspend || _i == COMMAND_release ||
 		       _i == COMMAND_override_set || _i == COMMAND_override_unset ||
-		       _i == COMMAND_reset || _i == COMMAND_reload || _i == COMMAND_signal_add;
+		       _i == COMMAND_reset || _i == COMMAND_reload || _i == COMMAND_signal_add ||
+		       _i == COMMAND_egress_delist || _i == COMMAND_egress_posture;
 	ck_assert_int_eq(row->right > RIGHT_VIEW, changes);
 }
 END_TEST
@@ -157,8 +158,9 @@ static const struct {
 	{"egress listst test",
 		"unknown verb \"egress listst test\"; did you mean \"egress lists\"?"},
 	{"egres lists", "unknown verb \"egres lists\"; did you mean \"egress\"?"},
-	{"egress xyzzy", "unknown verb \"egress xyzzy\": egress stands alone or with one of "
-			 "check, lists, clients"},
+	{"egress xyzzy",
+		"unknown verb \"egress xyzzy\": egress stands alone or with one of "
+		"check, lists, clients, culprits, dossier, delist, delists, programmes, posture"},
 	{"egress lists xyzzy", "unknown verb \"egress lists xyzzy\": egress lists stands alone or "
 			       "with one of test"},
 	{"xyzzy", "unknown verb \"xyzzy\""},

@@ -59,8 +59,16 @@ static const struct {
 		"write one"},
 	{"classes = ( { name = \"default\"; egress = \"mail\"; } );",
 		"classes.egress \"mail\": this is no"},
-	{"classes = ( { name = \"default\"; posture = { }; } );",
-		"W t.conf:2: the module for \"classes.posture\" is not built"},
+	{"classes = ( { name = \"default\"; posture = { hold = \"half\"; }; } );",
+		"E t.conf:2: classes.posture.hold \"half\": write pass, slow, shift, ramp, a share "
+		"as "
+		"50%, DEFER_IF_PERMIT"},
+	{"classes = ( { name = \"default\"; posture = { hold = \"150%\"; }; } );",
+		"classes.posture.hold \"150%\": a share is 0% to 100%: write \"50%\""},
+	{"classes = ( { name = \"default\"; posture = { hold = \"DISCARD\"; }; } );",
+		"classes.posture.hold \"DISCARD\": write pass"},
+	{"classes = ( { name = \"default\"; posture = { kind = \"people\"; }; } );",
+		"classes.posture.kind \"people\": write one of \"auto\", \"human\""},
 	/* Signals and ladder. */
 	{"signals = { tune = (\n{ name = \"new-recipient\"; } ); };",
 		"E t.conf:3: signals.tune.name \"new-recipient\": no signal has that name (did "

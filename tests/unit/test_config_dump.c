@@ -79,13 +79,18 @@ static const char everything[] =
 	"{ context = \"c\"; }, { domain = \"n.example\"; } ); limits = [ \"out\" ]; egress = "
 	"\"192.0.2.9\"; ladder = { mode = \"observe\"; hold = 71; suspend = 72; home_countries = [ "
 	"\"at\" ]; "
-	"home_networks = [ \"10.1.0.0/16\" ]; }; } );\n"
+	"home_networks = [ \"10.1.0.0/16\" ]; }; posture = { kind = \"human\"; essential = true; "
+	"watch = \"slow\"; throttle = \"33%\"; hold = \"FILTER slow:\"; recover = \"450 4.7.1 "
+	"later\"; }; } );\n"
 	"overrides = ( { account = \"bob\"; limit = \"out\"; rate = \"2M/1d\"; until = "
 	"\"2031-01-01\"; },\n"
 	"{ domain = \"a.example\"; limit = \"cap\"; rate = \"unlimited\"; } );\n"
 	"providers = ( { name = \"x\"; domains = [ \"x.example\" ]; } );\n"
 	"egress = { addresses = ( { address = \"192.0.2.9\"; helo = \"m.example.org\"; transport = "
-	"\"slow\"; } ); domains = [ \"d.example\" ]; who_am_i = \"me.example@[::1]:53\";\n"
+	"\"slow\"; warm_up = \"2031-01-02\"; } ); map = ( { egress = \"192.0.2.9\"; domain = "
+	"\"e.example\"; context = \"c\"; server_address = \"::1\"; } ); audit = false; "
+	"audit_interval = \"2h\"; dkim_selectors = [ \"s._domainkey.e.example\" ]; domains = [ "
+	"\"d.example\" ]; who_am_i = \"me.example@[::1]:53\";\n"
 	"catalogue = \"%s/catalogue\"; listed_looks = 1; listed_of = 2; clean_looks = 1; "
 	"check_after = 0; };\n"
 	"blocklists = ( { name = \"known\"; }, { name = \"own\"; title = \"T\"; zone = "
@@ -95,7 +100,8 @@ static const char everything[] =
 	"errors = ( { code = \"127.0.0.9\"; text = \"t\"; } ); test_listed = [ \"127.0.0.3\" ]; "
 	"test_clean = [ \"127.0.0.4\" ];\n"
 	"home = \"h\"; delist = \"d\"; removal = \"r\"; note = \"n\"; key_file = "
-	"\"%s/listkey\"; interval = \"20m\"; interval_min = \"6m\"; clients = true; } );\n"
+	"\"%s/listkey\"; interval = \"20m\"; interval_min = \"6m\"; clients = true; "
+	"removal_time = \"3d\"; } );\n"
 	"dns = { servers = [ \"127.0.0.1:53\" ]; resolv_conf = \"/r\"; timeout = \"2s\"; "
 	"attempts = 3; in_flight_max = 9; queue_max = 99; cache_max = 999; };\n"
 	"token = { key_file = \"%s/key\"; header = \"X-T\"; }; postfix = { config_directory = "
@@ -117,6 +123,14 @@ static const char everything[] =
 	"geoip = { databases = [ \"/g.mmdb\" ]; };\n"
 	"cluster = { x = 1; };\n";
 
+/* Taken as it stands. */
+static const char more[] =
+	"posture = { mode = \"enforce\"; watch_severity = 2; throttle_severity = 3; hold_severity "
+	"= 4; audit_severity = 1; calm = \"9m\"; unknown_keep = \"9h\"; ramp = [ \"20%\", "
+	"\"100%\" ]; ramp_step = \"7m\"; receiver_watch = 1; receiver_throttle = 2; receiver_hold "
+	"= 3; receiver_half_life = \"8m\"; flagged_watch = \"pass\"; flagged_throttle = \"10%\"; "
+	"flagged_hold = \"REJECT\"; flagged_recover = \"shift\"; };\n";
+
 #define SECRET   "0123456789abcdef"
 #define LIST_KEY "q1w2e3r4t5z6u7i8o9p0"
 
@@ -133,7 +147,10 @@ static struct config *everything_load(void)
 		"\"1h\"; } );\n");
 	ck_assert_int_eq(chmod("key", 0600), 0);
 	ck_assert_int_eq(chmod("listkey", 0600), 0);
-	snprintf(text, sizeof(text), "%s", in_directory(everything));
+	int n = snprintf(text, sizeof(text), "%s", in_directory(everything));
+	ck_assert_int_gt(n, 0);
+	ck_assert_uint_lt(span_copy(span_of(more), text + n, sizeof(text) - (size_t)n) + (size_t)n,
+		sizeof(text) - 1);
 	return again(text);
 }
 
@@ -374,7 +391,8 @@ START_TEST(postfix_row)
 {
 	char text[1024];
 	struct config_report *report = config_report_new();
-	struct postfix_facts facts = {postfix[_i].content_filter, postfix[_i].proxy};
+	struct postfix_facts facts = {.content_filter = postfix[_i].content_filter,
+		.smtpd_proxy_filter = postfix[_i].proxy};
 
 	snprintf(text, sizeof(text),
 		"listen = ( { address = \"unix:/a\"; } );\nlimits = ( { name = \"none\"; rate = "

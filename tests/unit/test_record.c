@@ -44,9 +44,14 @@ static struct recorder *recorder_to(const char *path, uint64_t max_bytes, struct
 static const char *const configurations[] = {
 	LIMITS WHO,
 	LIMITS WHO "suspension = { action = \"HOLD\"; }; reserve_max = \"1m\";",
-	LIMITS WHO "commit_at = \"data\"; suspension = { action = \"DEFER_IF_PERMIT\"; };",
+	LIMITS WHO
+	"commit_at = \"data\"; suspension = { action = \"DEFER_IF_PERMIT\"; }; posture = { "
+	"mode = \"enforce\"; };",
 	LIMITS WHO "commit_at = \"eom\"; reserve_max = \"2m\"; lost_connection_grace = \"0s\";",
-	LIMITS WHO "commit_at = \"rcpt\"; lost_connection_grace = \"5m\";",
+	LIMITS WHO
+	"commit_at = \"rcpt\"; lost_connection_grace = \"5m\"; posture = { mode = "
+	"\"enforce\"; }; classes = ( { name = \"default\"; posture = { hold = \"shift\"; "
+	"throttle = \"HOLD\"; watch = \"slow\"; }; } );",
 };
 
 struct live_conn {
@@ -246,6 +251,21 @@ static void command_some(struct live *live)
 	recorder_event(live->recorder, &event, live->now);
 }
 
+/* Our addresses stand in another way. */
+static void stand_some(struct live *live)
+{
+	struct engine_egress egress[2] = {{.transport = "out1"}, {.transport = "out2"}};
+	for (unsigned i = 0; i < 2; i++) {
+		struct posture_view *view = &egress[i].stands;
+		view->egress.byte[15] = (uint8_t)(1 + i);
+		view->posture = (enum posture)chance_below(&live->chance, POSTURE_COUNT);
+		view->share = 10 + chance_below(&live->chance, 91);
+		view->generation = 1 + chance_below(&live->chance, 1000000);
+	}
+	engine_egresses(live->engine, egress, 2);
+	recorder_egresses(live->recorder, egress, 2, live->now);
+}
+
 static void live_through(struct live *live)
 {
 	for (int i = 0; i < STEPS; i++) {
@@ -254,6 +274,8 @@ static void live_through(struct live *live)
 		pass_some(live);
 		if (kind == 0)
 			command_some(live);
+		else if (kind == 3 && i % 4 == 0)
+			stand_some(live);
 		else if (kind == 1 || !conn->id)
 			open_or_close(live, conn);
 		else

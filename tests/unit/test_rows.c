@@ -155,7 +155,8 @@ END_TEST
 
 static const char *const types[] = {"STRING", "BOOL", "COUNT", "DURATION", "SIZE", "RATE",
 	"PERMISSIONS", "NETS", "STRINGS", "LATER", "ACTION", "LINES", "SECRET", "CHOICE_unit",
-	"CHOICE_key", "CHOICE_mode", "CHOICE_commit", "CHOICE_listing"};
+	"CHOICE_key", "CHOICE_mode", "CHOICE_commit", "CHOICE_listing", "CHOICE_sends",
+	"TREATMENT"};
 
 static bool is_group(const struct setting_row *row)
 {
@@ -238,7 +239,8 @@ START_TEST(presets)
 		/* listen stands in config_of(), lists within lists are of test_blocklist. */
 		if (print_presets(inner, sizeof(inner), section) == 0 ||
 			strcmp(name, "listen") == 0 || strncmp(name, "blocklists", 10) == 0 ||
-			strcmp(name, "classes.ladder") == 0 || strcmp(name, "signals.tune") == 0)
+			strcmp(name, "classes.ladder") == 0 || strcmp(name, "signals.tune") == 0 ||
+			strcmp(name, "classes.posture") == 0)
 			continue;
 		bool is_limit = strcmp(name, "limits") == 0;
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%s%s%s\n", name,
@@ -281,6 +283,7 @@ static const struct choice_row keys[] = {CHOICES_KEY(CHOICE)};
 static const struct choice_row modes[] = {CHOICES_MODE(CHOICE)};
 static const struct choice_row commits[] = {CHOICES_COMMIT(CHOICE)};
 static const struct choice_row listings[] = {CHOICES_LISTING(CHOICE)};
+static const struct choice_row sends[] = {CHOICES_SENDS(CHOICE)};
 #undef CHOICE
 
 static const struct {
@@ -292,6 +295,7 @@ static const struct {
 	{modes, ROWS(modes)},
 	{commits, ROWS(commits)},
 	{listings, ROWS(listings)},
+	{sends, ROWS(sends)},
 };
 
 START_TEST(choices)

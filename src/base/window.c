@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * How many in any stretch of time, from thirteen counters. A count is as old as its cell's end, so that
- * never more than N pass in any window; some pass up to a twelfth of it later than they might.
- */
+/* Which cell is which, and what of them counts. */
 #include <string.h>
 
-#include "judging.h"
+#include "policyd/window.h"
+
+#include "policyd/clock.h"
 
 static uint32_t cell_of(int64_t window_us)
 {
@@ -14,7 +13,7 @@ static uint32_t cell_of(int64_t window_us)
 }
 
 /* As of now, in cells of this width: what was counted in others is as young as can be. */
-static struct window window_at(const struct window *w, int64_t window_us, second_t now)
+static struct window window_at(const struct window *w, int64_t window_us, uint32_t now)
 {
 	uint32_t cell_s = cell_of(window_us), newest = now / cell_s, sum = 0;
 	struct window ret = {.cell_s = cell_s, .newest = newest};
@@ -35,7 +34,7 @@ static struct window window_at(const struct window *w, int64_t window_us, second
 	return ret;
 }
 
-uint32_t window_sum(const struct window *w, int64_t window_us, second_t now)
+uint32_t window_sum(const struct window *w, int64_t window_us, uint32_t now)
 {
 	struct window at = window_at(w, window_us, now);
 	uint32_t sum = 0;
@@ -44,13 +43,13 @@ uint32_t window_sum(const struct window *w, int64_t window_us, second_t now)
 	return sum;
 }
 
-void window_count(struct window *w, int64_t window_us, second_t now)
+void window_count(struct window *w, int64_t window_us, uint32_t now)
 {
 	*w = window_at(w, window_us, now);
 	w->cell[0] = (uint16_t)(w->cell[0] + (w->cell[0] < UINT16_MAX));
 }
 
-second_t window_room(const struct window *w, const struct rate *rate, second_t now)
+uint32_t window_room(const struct window *w, const struct rate *rate, uint32_t now)
 {
 	struct window at = window_at(w, rate->window_us, now);
 	uint64_t sum = window_sum(&at, rate->window_us, now);
