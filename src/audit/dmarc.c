@@ -53,11 +53,12 @@ static bool policy_read(struct span value, char buf[16])
 /* A letter out of those, the first if it is not given or another. */
 static char letter_read(struct span value, const char *letters, struct dmarc_record *record)
 {
+	if (!value.p)
+		return letters[0];
 	char c = value.n == 1 ? ascii_lower(value.p[0]) : '\0';
 	if (c && strchr(letters, c))
 		return c;
-	if (value.p)
-		blame(record, "adkim, aspf, psd or t has a value that it cannot have");
+	blame(record, "adkim, aspf, psd or t has a value that it cannot have");
 	return letters[0];
 }
 

@@ -99,7 +99,7 @@ static struct span host_part(const char *name)
 		return (struct span){0};
 	if (text.n - (size_t)top - 1 == 2 && top - second - 1 <= 3) {
 		ptrdiff_t third = span_rfind(span_make(name, (size_t)second), '.');
-		return third < 0 ? (struct span){0} : span_make(name, (size_t)third);
+		second = third < 0 ? 0 : third;
 	}
 	return span_make(name, (size_t)second);
 }

@@ -6,7 +6,8 @@
 
 static wall_t wall_or_none(const struct postures *p, mono_t t)
 {
-	return t.us == MONO_NEVER.us ? (wall_t){0} : wall_at(p, t);
+	wall_t none = {0};
+	return t.us == MONO_NEVER.us ? none : wall_at(p, t);
 }
 
 static void why_text(const struct station *station, const struct standing *standing,
