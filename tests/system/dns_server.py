@@ -325,6 +325,7 @@ class DnsServer:
                 break
             except OSError:
                 for sock in opened:
+                    self._selector.unregister(sock)
                     sock.close()
                 if self.port:
                     raise
