@@ -25,7 +25,8 @@ def build():
     tools = TOP / 'tests' / 'bench' / 'tools'
     run('cc', '-O2', '-o', BUILD / 'policybench', tools / 'policybench.c', '-lm')
     run('cc', '-O2', '-DLIBEVENT', '-o', BUILD / 'nullpolicy', tools / 'nullpolicy.c', '-levent_core')
-    modules = ['store', 'engine', 'egress', 'signals', 'limits', 'account', 'subject', 'dns', 'config', 'protocol', 'base']
+    modules = ['store', 'engine', 'posture', 'audit', 'egress', 'signals', 'limits', 'account', 'subject', 'dns', 'config',
+               'protocol', 'base']
     for name in ('accounts', 'history'):
         run('cc', '-O2', '-std=gnu11', '-I', TOP / 'include', '-o', BUILD / name, TOP / 'tests/bench' / (name + '.c'),
             *[BUILD / 'src' / ('libpolicyd_%s.a' % module) for module in modules],
