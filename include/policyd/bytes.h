@@ -54,5 +54,7 @@ int64_t reader_signed(struct reader *in);
 struct span reader_span(struct reader *in);
 /* The next record; false at the end, or when it is cut short (then is_bad). */
 bool reader_record(struct reader *in, unsigned *ret_type, struct reader *ret_value);
+/* What follows is nothing but records, none of them cut short: for those who take all or nothing. */
+bool reader_is_whole(struct reader in);
 
 #endif

@@ -198,22 +198,13 @@ static bool load_header(struct loading *load, struct reader *in)
 	return true;
 }
 
-static bool is_whole(struct reader in)
-{
-	struct reader record;
-	unsigned type;
-	while (reader_record(&in, &type, &record))
-		;
-	return !in.is_bad;
-}
-
 int audit_load(struct audit *a, struct span saved, struct now now)
 {
 	struct loading load = {.a = a};
 	struct reader in = reader_of(saved), all, record;
 	unsigned type;
 	a->now = now;
-	if (!reader_record(&in, &type, &all) || type != STATE_ALL || !is_whole(all))
+	if (!reader_record(&in, &type, &all) || type != STATE_ALL || !reader_is_whole(all))
 		return -EBADMSG;
 	if (!reader_record(&all, &type, &record) || type != STATE_HEADER ||
 		!load_header(&load, &record))

@@ -152,3 +152,12 @@ bool reader_record(struct reader *in, unsigned *ret_type, struct reader *ret_val
 	*ret_value = reader_of(value);
 	return true;
 }
+
+bool reader_is_whole(struct reader in)
+{
+	struct reader record;
+	unsigned type;
+	while (reader_record(&in, &type, &record))
+		;
+	return !in.is_bad;
+}

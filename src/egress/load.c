@@ -296,15 +296,6 @@ static bool load_first(struct loading *load, struct reader in)
 	return true;
 }
 
-static bool is_whole(struct reader in)
-{
-	struct reader record;
-	unsigned type;
-	while (reader_record(&in, &type, &record))
-		;
-	return !in.is_bad;
-}
-
 static void load_each(struct loading *load, struct reader in, unsigned wanted,
 	void (*each)(struct loading *load, struct reader *in))
 {
@@ -322,7 +313,7 @@ int egress_load(struct egress *e, struct span saved, struct now now)
 	struct reader in = reader_of(saved), all;
 	unsigned type;
 	e->now = now;
-	if (!reader_record(&in, &type, &all) || type != STATE_ALL || !is_whole(all))
+	if (!reader_record(&in, &type, &all) || type != STATE_ALL || !reader_is_whole(all))
 		return -EBADMSG;
 	if (!load_first(&load, all))
 		return -EBADMSG;
