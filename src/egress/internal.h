@@ -144,7 +144,8 @@ enum unknown_why {
 struct detail {
 	struct codes verdict, seen, next; /* next: a set that may take the verdict's place */
 	uint8_t next_looks;
-	char *text; /* TXT or NULL */
+	char *text;       /* TXT or NULL */
+	bool text_missed; /* TXT was asked, and no answer came: again with the next look */
 };
 
 struct record {

@@ -63,6 +63,7 @@ static void want_text(struct list *list, struct record *record)
 {
 	list->text_n += !record->wants_text;
 	record->wants_text = true;
+	record->detail->text_missed = false;
 }
 
 /* A score moves all the time: it is news only when it means another thing. */
@@ -150,6 +151,8 @@ static void lower_listing(struct egress *e, struct list *list, struct record *re
 
 static void judge_listed(struct egress *e, struct list *list, struct record *record, bool counted)
 {
+	if (record->verdict == SEEN_LISTED && record->detail->text_missed)
+		want_text(list, record);
 	if (record->verdict == SEEN_LISTED)
 		codes_follow(e, list, record, counted);
 	else if (record_listed_looks(e, record) >= e->config->egress.listed_looks)

@@ -28,10 +28,11 @@ static void save_detail(struct bytes *out, const struct detail *detail)
 static void save_record(struct bytes *out, const struct record *record, mono_t now)
 {
 	bool has_recheck = record->recheck.us != MONO_NEVER.us;
+	bool misses_text = record->detail && record->detail->text_missed;
 	unsigned flags = 0;
 	flags |= record->was_listed ? STATE_WAS_LISTED : 0;
 	flags |= record->has_counted ? STATE_HAS_COUNTED : 0;
-	flags |= record->wants_text ? STATE_WANTS_TEXT : 0;
+	flags |= record->wants_text || misses_text ? STATE_WANTS_TEXT : 0;
 	flags |= has_recheck ? STATE_HAS_RECHECK : 0;
 	flags |= record->detail ? STATE_HAS_DETAIL : 0;
 	bytes_number(out, flags);

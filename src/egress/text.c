@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a list says for people about a listing (RFC 5782 2.1): its TXT, asked once for each listing. */
+/* What a list says for people about a listing (RFC 5782 2.1): its TXT, asked until there is an answer. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -108,8 +108,11 @@ void text_answered(struct egress *e, const struct flight *flight, const struct d
 	const struct egress_subject *subject = &flight->text.subjects->at[flight->text.subject];
 	ptrdiff_t at = subjects_find(e->subjects, span_of(subject->text));
 	struct record *record = list && at >= 0 ? record_of(list, (size_t)at) : NULL;
-	if (list && (!answer || answer->result > DNS_NXDOMAIN))
+	bool is_missed = !answer || answer->result > DNS_NXDOMAIN;
+	if (list && is_missed)
 		list->failed++;
+	if (record && record->verdict == SEEN_LISTED && is_missed)
+		record->detail->text_missed = true;
 	if (!record || record->verdict != SEEN_LISTED || !answer || answer->result != DNS_FOUND)
 		return;
 	free(record->detail->text);

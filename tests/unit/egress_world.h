@@ -88,6 +88,7 @@ struct world {
 	struct dns_server server;
 	char elsewhere[300]; /* a name that another resolver answers; or "" */
 	char cut[300];       /* a name with more records than there is room for; or "" */
+	bool loses_text;     /* TXT is answered with SERVFAIL */
 	bool is_cached;      /* answers come from our own cache */
 	char *event
 		[WORLD_LOG]; /* "egress:192.0.2.10 zen clean -> listed: ..." with "!" before grave ones */
@@ -298,6 +299,8 @@ static inline void say(struct world *w, const struct world_open *open, struct wo
 	struct world_zone *z = zone_for(w, open->name);
 	enum zone_mode mode = w->mode != ZONE_OK ? w->mode : z ? z->mode : ZONE_OK;
 	*ret = (struct world_said){0};
+	if (w->loses_text && open->type == DNS_TXT)
+		mode = ZONE_SERVFAIL;
 	if (mode == ZONE_OK)
 		say_name(w, z, open, ret);
 	else

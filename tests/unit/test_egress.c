@@ -518,6 +518,23 @@ START_TEST(text_is_asked_once)
 }
 END_TEST
 
+/* Its answer was lost: again with the next look. */
+START_TEST(text_that_is_missed)
+{
+	struct world *w = one();
+	name_set(w, NAME, DNS_TXT, "see");
+	zone_list(w, NAME, "127.0.0.2");
+	w->loses_text = true;
+	world_run(w, 1200);
+	ck_assert_str_eq(world_verdict(w, ME, "a"), "listed");
+	ck_assert_str_eq(world_listing(w, ME, "a").text, "");
+	w->loses_text = false;
+	world_run(w, 1200);
+	ck_assert_str_eq(world_listing(w, ME, "a").text, "see");
+	world_free(w);
+}
+END_TEST
+
 /* Lists repeat the name that was asked, and the key in it, as they like to write it. */
 START_TEST(text_without_the_key)
 {
@@ -564,6 +581,7 @@ int main(void)
 		{"unmatched_code_is_unknown", unmatched_code_is_unknown, 0},
 		{"scores_move_silently", scores_move_silently, 0},
 		{"text_is_asked_once", text_is_asked_once, 0},
+		{"text_that_is_missed", text_that_is_missed, 0},
 		{"text_without_the_key", text_without_the_key, 0},
 	};
 	return SUITE_RUN("egress", suite);
