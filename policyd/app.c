@@ -251,6 +251,7 @@ static int control_begin(struct app *app, struct errbuf *err)
 		.culprits = posture_watch_culprits(egress_watch_posture(app->egress)),
 		.ledger = posture_watch_ledger(egress_watch_posture(app->egress)),
 		.egress_poke = egress_watch_poke,
+		.standing_keep = egress_watch_keep,
 		.egress_ctx = app->egress,
 	};
 	return control_new(&setup, app->config, &app->control, err);

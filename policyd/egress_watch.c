@@ -71,6 +71,12 @@ void egress_watch_poke(void *ctx)
 	audit_watch_poke(watch->audit);
 }
 
+void egress_watch_keep(void *ctx)
+{
+	struct egress_watch *watch = ctx;
+	posture_watch_keep(watch->posture, clock_now());
+}
+
 /* ---- questions ---- */
 
 static void on_answer(void *ctx, const struct dns_answer *answer)

@@ -46,6 +46,8 @@ void egress_watch_configure(struct egress_watch *watch, struct config *config);
 void egress_watch_tick(struct egress_watch *watch, struct now now);
 /* As control_setup.egress_poke; ctx is the watch. */
 void egress_watch_poke(void *ctx);
+/* As control_setup.standing_keep. */
+void egress_watch_keep(void *ctx);
 
 /* For those who show it. */
 struct egress *egress_watch_egress(struct egress_watch *watch);

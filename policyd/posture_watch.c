@@ -289,6 +289,12 @@ static void save(struct posture_watch *watch, struct now now)
 	}
 }
 
+void posture_watch_keep(struct posture_watch *watch, struct now now)
+{
+	posture_watch_pump(watch, now);
+	save(watch, now);
+}
+
 /* False: there is none, or it was told that it could not be read. */
 static bool kept(const struct posture_watch *watch, const char *name, struct bytes *ret)
 {

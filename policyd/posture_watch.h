@@ -42,6 +42,8 @@ void posture_watch_pump(struct posture_watch *watch, struct now now);
 /* A listing, an address or a finding has changed: look before the next second. */
 void posture_watch_look(struct posture_watch *watch, struct now now);
 
+/* A person has changed something: it comes into force, and is given to the store. */
+void posture_watch_keep(struct posture_watch *watch, struct now now);
 struct postures *posture_watch_postures(struct posture_watch *watch);
 struct culprits *posture_watch_culprits(struct posture_watch *watch);
 struct ledger *posture_watch_ledger(struct posture_watch *watch);

@@ -131,6 +131,8 @@ struct control_setup {
 	 * dropped, was taken). Returns before any of them is carried out. NULL: nobody does.
 	 */
 	void (*egress_poke)(void *ctx);
+	/* What postures and the ledger are now comes into force and is given to the store. NULL: nobody keeps it. */
+	void (*standing_keep)(void *ctx);
 	void *egress_ctx;
 };
 

@@ -93,6 +93,12 @@ bool store_had_snapshot(const struct store *s);
  */
 MUST_CHECK int store_keep(struct store *s, const char *name, struct span value, wall_t at);
 /*
+ * done(ctx, error) when all that was just given to store_keep() is committed, or something of it is not: then
+ * error is a sentence. 0; -EAGAIN: the queue is full (done is not called then).
+ */
+typedef void store_keep_done(void *ctx, const char *error);
+MUST_CHECK int store_kept_all(struct store *s, store_keep_done *done, void *ctx);
+/*
  * What is kept under that name, for bytes_free(). Blocks: only at start, before any asynchronous call.
  * 0; -ENOENT: nothing is; other negatives with err.
  */

@@ -113,6 +113,34 @@ static void desk_log(const struct policy_event *event)
 	log_write(LEVEL_NOTICE, event_rows[event->kind].name, field, n);
 }
 
+static void desk_kept(void *ctx, const char *error)
+{
+	struct control_call *call = ctx;
+	struct desk_work *work = call->work;
+	if (call_is_void(call))
+		call_end(call);
+	else if (error)
+		call_fail(call, EX_IOERR,
+			"it is in force, but a restart would forget it, for it could not be kept: "
+			"%s",
+			error);
+	else
+		call_answer(call, json_incref(work->answer));
+}
+
+/* Durable before acknowledged. */
+static void desk_answer(struct control_call *call, const struct desk_work *work)
+{
+	const struct control_setup *setup = call->setup;
+	if (!work->is_standing || !setup->standing_keep) {
+		call_answer(call, json_incref(work->answer));
+		return;
+	}
+	setup->standing_keep(setup->egress_ctx);
+	if (store_kept_all(setup->store, desk_kept, call) != 0)
+		desk_kept(call, "the store is busy");
+}
+
 static void desk_done(void *ctx, int result, int64_t id, const char *error)
 {
 	struct control_call *call = ctx;
@@ -135,7 +163,7 @@ static void desk_done(void *ctx, int result, int64_t id, const char *error)
 		call->setup->applied(call->setup->applied_ctx, &work->event, now);
 	desk_log(&work->event);
 	json_object_set_new(work->answer, "event", json_integer(id));
-	call_answer(call, json_incref(work->answer));
+	desk_answer(call, work);
 }
 
 void desk_commit(struct control_call *call, struct desk_work *work)

@@ -24,6 +24,7 @@ struct desk_work {
 	void *extra;    /* for before; freed with the work */
 	/* Called when it is committed and not applied yet, to add to the answer; may be NULL. */
 	void (*before)(struct control_call *call, struct desk_work *work, struct now now);
+	bool is_standing; /* it changes postures or the ledger: told when they are on disk, too */
 };
 
 /* --reason, which every change needs. 0 or -EINVAL. */

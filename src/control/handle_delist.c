@@ -109,9 +109,6 @@ static void delist_before(struct control_call *call, struct desk_work *work, str
 	const struct ledger_entry *entry = ledger_find(call->setup->ledger, subject, order.list);
 	if (entry && entry->back_us)
 		json_object_set_new(work->answer, "relisted", text_stretch(entry->back_us));
-	/* The reminder's time has come nearer. */
-	if (call->setup->egress_poke)
-		call->setup->egress_poke(call->setup->egress_ctx);
 }
 
 static json_t *text_or_null(const char *text)

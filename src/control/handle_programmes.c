@@ -234,8 +234,6 @@ static void enrolment_before(struct control_call *call, struct desk_work *work, 
 	ledger_programme(call->setup->ledger, &order, work->event.at);
 	json_object_set_new(work->answer, "standing",
 		standing_text(programme_find(call->setup->ledger, order.name), now));
-	if (call->setup->egress_poke)
-		call->setup->egress_poke(call->setup->egress_ctx);
 }
 
 static void enrolment_begin(

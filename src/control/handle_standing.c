@@ -38,7 +38,9 @@ struct desk_work *standing_work(
 	struct account_name name = {0};
 	int n = snprintf(name.key, sizeof(name.key), "%s:%.*s", sort, (int)subject.n, subject.p);
 	name.n = n < 0 ? 0 : strlen(name.key);
-	return desk_new(kind, &name, now);
+	struct desk_work *work = desk_new(kind, &name, now);
+	work->is_standing = true;
+	return work;
 }
 
 int standing_address_of(
@@ -174,9 +176,6 @@ static void posture_before(struct control_call *call, struct desk_work *work, st
 		postures_unset(call->setup->postures, &own->ip, now);
 	else
 		postures_set(call->setup->postures, &own->ip, &order, now);
-	/* Its effects are waiting; so is the engine. */
-	if (call->setup->egress_poke)
-		call->setup->egress_poke(call->setup->egress_ctx);
 	if (postures_get(call->setup->postures, &own->ip, now, &view))
 		json_object_set_new(
 			work->answer, "posture", json_string(posture_name(view.posture)));

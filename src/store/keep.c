@@ -32,6 +32,8 @@ static void keep_tell(struct store_job *base)
 
 	if (job->kept->queued == job)
 		job->kept->queued = NULL;
+	if (base->result != 0)
+		((struct store *)base->base.ctx)->keeps_failed++;
 	free(job->value);
 }
 
@@ -83,6 +85,39 @@ int store_keep(struct store *s, const char *name, struct span value, wall_t at)
 		return 0;
 	kept->queued = NULL;
 	return -EAGAIN;
+}
+
+static int kept_all_run(struct store *s, struct store_job *base, struct errbuf *err)
+{
+	(void)s;
+	(void)base;
+	(void)err;
+	return 0;
+}
+
+static void kept_all_tell(struct store_job *base)
+{
+	struct kept_all_job *job = (struct kept_all_job *)base;
+	const struct store *s = base->base.ctx;
+
+	if (base->result == 0 && s->keeps_failed == job->failed)
+		job->done(job->ctx, NULL);
+	else
+		job->done(job->ctx, base->result != 0 ? base->error : s->failure.text);
+}
+
+/* As a read: it comes after its group's commit, and says nothing of whether the disk can be written. */
+static const struct store_job_kind kept_all_kind = {
+	.run = kept_all_run, .tell = kept_all_tell, .is_read = true};
+
+int store_kept_all(struct store *s, store_keep_done *done, void *ctx)
+{
+	struct kept_all_job *job = xcalloc(1, sizeof(*job));
+
+	job->failed = s->keeps_failed;
+	job->done = done;
+	job->ctx = ctx;
+	return store_submit(s, &job->base, &kept_all_kind);
 }
 
 int store_kept(struct store *s, const char *name, struct bytes *ret, struct errbuf *err)

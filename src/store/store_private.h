@@ -78,6 +78,14 @@ struct keep_job {
 	struct kept_value *value; /* NULL: has not run yet */
 };
 
+/* It does nothing, and comes back when all before it have. */
+struct kept_all_job {
+	struct store_job base;
+	uint64_t failed; /* keeps_failed when it was queued */
+	store_keep_done *done;
+	void *ctx;
+};
+
 struct read_job {
 	struct store_job base;
 	json_t *rows;
@@ -131,6 +139,7 @@ struct store {
 	struct errbuf loss;
 	bool had_snapshot, is_noting_snapshot;
 	struct kept *kept;
+	uint64_t keeps_failed;
 
 	/* From the loop to the writer, and back. */
 	_Atomic int64_t keep_decisions_us, keep_audit_us;

@@ -2,6 +2,7 @@
 """What lists say of us changes what a real Postfix does: real lists (rbldnsd), a real resolver (unbound)."""
 from dns_peers import Rbldnsd, Unbound
 from egress_rig import BEHAVES_BADLY, IPV4, LISTED, UNKNOWN, Rig, blocklist, code
+from faults.disk import ShimmedDisk
 from harness import contains, equal, free_port, wait_until
 from postfix import LISTENERS, Postfix
 
@@ -209,6 +210,26 @@ def test_a_person_sets_it(case):
     mail.rig.data('egress posture', address=IPV4, posture='auto', reason='it was a mistake')
     mail.rig.sleep(61)
     wait_until(lambda: mail.posture() in ('ok', 'recover'), 'the end of it')
+
+
+def test_told_is_kept(case):
+    """What was acknowledged holds after kill -9 at that moment; what cannot be kept is not acknowledged."""
+    rig = Rig(case, '127.0.0.1:%d' % free_port(), blocklists=[SPAM], text='posture = { mode = "enforce"; };\n', start=False)
+    disk = ShimmedDisk(case, rig.policyd)
+    rig.policyd.allow(r'^(WARNING|ERROR) ')
+    rig.policyd.start(*disk.prefix)
+    for posture, kind in (('hold', 'requested'), ('throttle', 'refused')) * 3:
+        rig.data('egress posture', address=IPV4, posture=posture, reason='a receiver called')
+        rig.data('egress delist', list='spam', address=IPV4, note='wrote to them', **{kind: True})
+        rig.policyd.kill()
+        rig.policyd.start(*disk.prefix)
+        equal(rig.data('egress')['postures'][0]['posture'], posture, 'after kill -9')
+        rows = rig.data('egress delists')
+        equal([(row['list'], row['told']) for row in rows], [('spam', kind)], 'the ledger after kill -9')
+    with disk.fault('error 28'):
+        answer = rig.ask('egress posture', address=IPV4, posture='watch', reason='all is well')
+    equal(answer['ok'], False, 'nothing can be written: ' + str(answer))
+    equal(rig.data('egress')['postures'][0]['posture'], 'throttle', 'what was refused is not in force')
 
 
 def test_unknown_at_first(case):

@@ -16,6 +16,7 @@ static struct {
 	struct postures *postures;
 	struct culprits *culprits;
 	struct ledger *ledger;
+	size_t kept;    /* how often the daemon was to keep what it knows */
 	bool has_names; /* reverse DNS is as it should be; else there is none */
 	bool is_mute;   /* and else nobody answers */
 } standing;
@@ -66,6 +67,12 @@ static inline void both_pump(evutil_socket_t fd, short what, void *ctx)
 	audit_pump();
 }
 
+static inline void standing_keep(void *ctx)
+{
+	(void)ctx;
+	standing.kept++;
+}
+
 static inline void standing_start(void)
 {
 	struct errbuf err;
@@ -89,6 +96,7 @@ static inline void standing_start(void)
 	struct control_setup setup = world_setup(&world);
 	setup.egress = world_of.egress;
 	setup.egress_poke = poke;
+	setup.standing_keep = standing_keep;
 	setup.audit = standing.audit;
 	setup.postures = standing.postures;
 	setup.culprits = standing.culprits;

@@ -67,6 +67,43 @@ START_TEST(survives)
 END_TEST
 
 /* Queued when the process stops: written all the same. */
+struct told {
+	unsigned n;
+	char error[200];
+};
+
+static void on_kept(void *ctx, const char *error)
+{
+	struct told *told = ctx;
+	told->n++;
+	ck_assert_int_ge(snprintf(told->error, sizeof(told->error), "%s", error ? error : ""), 0);
+}
+
+/* Told once, and not before it is there. */
+START_TEST(told_when_kept)
+{
+	char *state = make_state();
+	struct store *s = open_store(state);
+	struct told told = {0};
+	keep(s, "posture", SPAN("hold"));
+	keep(s, "ledger", SPAN("asked"));
+	ck_assert_int_eq(store_kept_all(s, on_kept, &told), 0);
+	ck_assert_uint_eq(told.n, 0);
+	while (told.n == 0) {
+		struct pollfd fd = {.fd = store_fd(s), .events = POLLIN};
+		ck_assert_int_eq(poll(&fd, 1, 30000), 1);
+		store_collect(s);
+	}
+	ck_assert_uint_eq(store_pending(s), 0);
+	ck_assert_str_eq(told.error, "");
+	expect(s, "posture", SPAN("hold"));
+	expect(s, "ledger", SPAN("asked"));
+	ck_assert_uint_eq(told.n, 1);
+	store_free(s);
+	remove_state(state);
+}
+END_TEST
+
 START_TEST(last_one_at_the_stop)
 {
 	char *state = make_state();
@@ -166,9 +203,13 @@ START_TEST(failure)
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
 	tight = (struct rlimit){.rlim_cur = 512 * 1024, .rlim_max = old.rlim_max};
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	struct told told = {0};
 	keep(s, "egress", span_make(big, n));
+	ck_assert_int_eq(store_kept_all(s, on_kept, &told), 0);
 	settle(s);
 	ck_assert(store_is_failing(s, &error));
+	ck_assert_uint_eq(told.n, 1);
+	ck_assert_str_eq(told.error, error);
 	ck_assert_uint_gt(strlen(error), 0);
 	ck_assert_int_eq(suspend(s, "login:a").result, 0);
 	ck_assert(!store_is_failing(s, NULL));
@@ -290,6 +331,7 @@ int main(void)
 {
 	const struct suite_row rows[] = {
 		{"survives", survives, 0},
+		{"told_when_kept", told_when_kept, 0},
 		{"last_one_at_the_stop", last_one_at_the_stop, 0},
 		{"bounds", bounds, 0},
 		{"coalesces", coalesces, 0},
