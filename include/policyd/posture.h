@@ -5,7 +5,7 @@
  * out. What a posture does to whom is the engine's.
  *
  *	ok -> watch -> throttle -> hold       at once, when something asks for it
- *	hold, throttle -> recover             when nothing asks for it any more: a ramp of shares, then ok
+ *	hold, throttle -> recover             when nothing asks for either any more: a ramp of shares, then ok or watch
  *	watch -> ok
  *
  * Unknown never raises a posture. What asked for it and is not known any more keeps it for posture.unknown_keep,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The state machine. It rises at once; it comes down when nothing has asked for it during posture.calm, and
- * from hold and throttle by the ramp, unless something asks for a better one: then straight to that.
+ * from hold to what still asks for throttle straight; from both to watch or ok by the ramp, or all that was kept
+ * back would leave at once.
  */
 #include <stdio.h>
 
@@ -91,8 +92,8 @@ static void lower(struct postures *p, struct standing_of of, const struct demand
 	char over[POSTURE_TEXT_SIZE];
 	struct move down = {.to = demand->level, .why = demand->why};
 	if (standing->posture == POSTURE_RECOVER) {
-		down = (struct move){.to = POSTURE_OK, .why = "the ramp is at its end"};
-	} else if (demand->level == POSTURE_OK) {
+		down.why = "the ramp is at its end";
+	} else if (demand->level < POSTURE_THROTTLE) {
 		down.to = standing->posture == POSTURE_WATCH ? POSTURE_OK : POSTURE_RECOVER;
 		down.why = "nothing asks for it any more";
 	}
@@ -165,7 +166,9 @@ mono_t standing_next(const struct postures *p, const struct standing *standing, 
 	if (is_set || standing->posture == POSTURE_OK)
 		return MONO_NEVER;
 	mono_t end = calm_end(p, standing);
-	if (recovers && end.us < ramp_next(p, standing).us)
+	/* Something asks for watch, which comes then. */
+	bool is_asked = recovers && end.us == MONO_NEVER.us;
+	if (recovers && (is_asked || end.us < ramp_next(p, standing).us))
 		return ramp_next(p, standing);
 	return end;
 }

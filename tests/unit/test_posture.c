@@ -27,7 +27,7 @@ static const struct {
 	{"none asks", "watch_severity = 6; throttle_severity = 6; hold_severity = 6;",
 		"in a:5 | is ok"},
 	{"one severity for two", "throttle_severity = 5;",
-		"in a:5 | warns ok -> hold | in a:4 | + 10m | says hold -> watch"},
+		"in a:5 | warns ok -> hold | in a:4 | + 10m | says hold -> recover"},
 	/* ---- down ---- */
 	{"watch, then calm", "",
 		"in a:3 | says ok -> watch | in | is watch | + 599s | is watch | + 1s |"
@@ -60,10 +60,13 @@ static const struct {
 		"|"
 		"is throttle | + 10h | is throttle | in | + 10m | says throttle -> recover"},
 	{"hold to watch", "",
-		"in a:5 b:3 | warns ok -> hold | in b:3 | + 10m | says hold -> watch: b says so |"
-		"in | + 10m | says watch -> ok"},
+		"in a:5 b:3 | warns ok -> hold | in b:3 | + 10m | says hold -> recover: nothing |"
+		"is recover 10 | + 3h | says recover 10 % -> 25 % | says recover 25 % -> 50 % |"
+		"says recover 50 % -> 100 % | + 1h | says recover -> watch: the ramp is at its end "
+		"|"
+		"why b says so | in | + 10m | says watch -> ok"},
 	{"throttle to watch", "",
-		"in a:4 b:3 | warns ok -> throttle | in b:3 | + 10m | says throttle -> watch"},
+		"in a:4 b:3 | warns ok -> throttle | in b:3 | + 10m | says throttle -> recover"},
 	{"up again while recovering", "",
 		"in a:5 | warns ok -> hold | in | + 10m | says hold -> recover | + 1h |"
 		"says recover 10 % -> 25 % | in a:5 | warns recover -> hold: a says so | is hold |"
@@ -74,9 +77,9 @@ static const struct {
 	{"watch does not end recovering", "ramp = [ \"50%\", \"100%\" ];",
 		"in a:5 | warns ok -> hold | in | + 10m | says hold -> recover | in b:3 |"
 		"is recover 50 | why nothing asks for it any more; still: b says so | + 1h |"
-		"says recover 50 % -> 100 % | + 1d | is recover 100 | in | + 599s | is recover 100 "
-		"|"
-		"+ 1s | says recover -> ok"},
+		"says recover 50 % -> 100 % | + 59m | is recover 100 | + 1m | says recover -> "
+		"watch |"
+		"+ 1d | is watch | in | + 599s | is watch | + 1s | says watch -> ok"},
 	/* ---- unknown ---- */
 	{"unknown never raises", "", "in a:5? | is ok | + 2d | is ok | in a:5? | is ok"},
 	{"known afterwards", "", "in a:5? | in a:5 | warns ok -> hold"},
@@ -115,7 +118,8 @@ static const struct {
 	{"unknown watch while recovering", "ramp = [ \"100%\" ]; unknown_keep = \"10h\";",
 		"in a:5 | warns ok -> hold | in b:3 | + 9m | in | + 10m | says hold -> recover | "
 		"in c:3 |"
-		"in c:3? | + 9h | is recover 100 | + 1h | warns recover -> ok: for 10h nothing"},
+		"in c:3? | + 50m | is recover 100 | + 1m | says recover -> watch | + 8h | is watch "
+		"| + 69m | warns watch -> ok: for 10h nothing"},
 	{"unknown after a person's ok", "",
 		"in a:5 | warns ok -> hold | in a:5? | set ok | says hold -> ok: set | unset |"
 		"says ok: not set any more | is ok"},
@@ -169,7 +173,10 @@ static const struct {
 		"+ 10m | says watch -> ok | at google ok"},
 	{"level by level", "",
 		"hear google 20 | warns ok -> hold | + 69m | at google hold | + 1m |"
-		"says hold -> throttle | + 1h | says throttle -> watch | + 1h | says watch -> ok"},
+		"says hold -> throttle | + 1h | says throttle -> recover | + 1h | says recover 10 "
+		"% -> 25 % |"
+		"+ 3h | says recover 25 % -> 50 % | says recover 50 % -> 100 % | says recover -> "
+		"ok"},
 	{"kept up by more", "",
 		"hear google 5 | says ok -> watch | + 59m | hear google 1 | + 30m | at google "
 		"watch |"
