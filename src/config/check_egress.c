@@ -92,6 +92,42 @@ static void check_map(
 			map->egress);
 }
 
+static bool covers_text(const char *first, const char *second)
+{
+	return !first || (second && strcasecmp(first, second) == 0);
+}
+
+/* The domain and those below it. */
+static bool covers_domain(const char *first, const char *second)
+{
+	size_t n = first ? strlen(first) : 0, of = second ? strlen(second) : 0;
+
+	return covers_text(first, second) ||
+	       (of > n && second[of - n - 1] == '.' && covers_text(first, second + of - n));
+}
+
+/* The first that fits is taken: what an earlier one takes already never comes to the later one. */
+static void check_map_order(struct diag *diag, const struct config_egress *egress, size_t at)
+{
+	const struct config_egress_map *map = &egress->map[at];
+
+	for (size_t i = 0; i < at; i++) {
+		const struct config_egress_map *before = &egress->map[i];
+		char place[PLACE_SIZE];
+		bool is_any = !before->domain && !before->context && !before->server_address;
+
+		if (is_any || !covers_domain(before->domain, map->domain) ||
+			!covers_text(before->context, map->context) ||
+			!covers_text(before->server_address, map->server_address))
+			continue;
+		diag_error(diag, map->place,
+			"egress.map: all that this fits goes to \"%s\" already, by %s: put the one "
+			"that says more first, or leave one out",
+			before->egress ? before->egress : "", diag_place(before->place, place));
+		return;
+	}
+}
+
 static bool is_like(const struct config_egress_address *address, bool is_v4)
 {
 	struct ip ip;
@@ -148,8 +184,10 @@ void check_world(struct diag *diag, const struct config *config)
 	for (size_t i = 0; i < config->egress.addresses_n; i++)
 		check_differs(diag, &config->egress, i);
 	check_auto(diag, &config->egress);
-	for (size_t i = 0; i < config->egress.map_n; i++)
+	for (size_t i = 0; i < config->egress.map_n; i++) {
 		check_map(diag, config, &config->egress.map[i]);
+		check_map_order(diag, &config->egress, i);
+	}
 	check_transports(diag, &config->egress, true);
 	check_transports(diag, &config->egress, false);
 	check_looks(diag, &config->egress);

@@ -2,6 +2,14 @@
 /* config.h: the settings of postures, what they are unless given, and the mistakes they make together. */
 #include "config_help.h"
 
+#define NEWS(words)                                                                                \
+	"classes = ( { name = \"news\"; match = ( { login = \"news@*\"; } ); posture = { " words   \
+	" }; } );"
+#define MAP(first, second)                                                                         \
+	"egress = { addresses = ( { address = \"192.0.2.1\"; transport = \"a\"; }, { address = "   \
+	"\"192.0.2.2\"; transport = \"b\"; } ); map = ( { egress = \"192.0.2.1\"; " first          \
+	" },\n{ egress = \"192.0.2.2\"; " second " } ); };"
+
 /* Each stands on line 2 of the text, behind LEAST. */
 static const struct {
 	const char *text, *told; /* "": nothing is */
@@ -51,6 +59,35 @@ static const struct {
 	{"posture = { ramp = [ \"25%\", \"50%\" ]; };", "W t.conf:2: posture.ramp ends at \"50%\": "
 							"from there to all of it is one leap; add "
 							"\"100%\""},
+	/* Treatments that contradict each other, or what has them. */
+	{NEWS("hold = \"10%\"; throttle = \"50%\"; watch = \"pass\"; recover = \"pass\";"), ""},
+	{NEWS("hold = \"DEFER\"; throttle = \"DEFER\"; watch = \"slow\";"), ""},
+	{NEWS("hold = \"pass\"; throttle = \"FILTER slow:\"; watch = \"shift\";"), ""},
+	{NEWS("hold = \"50%\"; throttle = \"10%\";"), "W t.conf:2: classes \"news\": posture: at "
+						      "hold more passes than at throttle, which is "
+						      "better: write them the other way round"},
+	{NEWS("throttle = \"pass\"; watch = \"99%\";"),
+		"W t.conf:2: classes \"news\": posture: at throttle more passes than at watch"},
+	{NEWS("hold = \"0%\"; watch = \"HOLD\";"), "at hold more passes than at watch"},
+	{NEWS("essential = true;"), ""},
+	{NEWS("essential = true; recover = \"10%\";"),
+		"W t.conf:2: classes \"news\": posture.essential lets all its mail flow, so no "
+		"treatment is ever used: leave out the one or the other"},
+	{"posture = { flagged_hold = \"50%\"; };",
+		"W t.conf:2: posture: at flagged_hold more passes than at flagged_throttle"},
+	/* What never gets its turn. */
+	{MAP("domain = \"example.org\";", "domain = \"example.net\";"), ""},
+	{MAP("domain = \"sub.example.org\";", "domain = \"example.org\";"), ""},
+	{MAP("domain = \"example.org\"; context = \"a\";", "domain = \"example.org\";"), ""},
+	{MAP("domain = \"ample.org\";", "domain = \"example.org\";"), ""},
+	{MAP("domain = \"example.org\";", "domain = \"EXAMPLE.org\";"),
+		"E t.conf:3: egress.map: all that this fits goes to \"192.0.2.1\" already, by "
+		"t.conf:2: "
+		"put the one that says more first, or leave one out"},
+	{MAP("domain = \"example.org\";", "domain = \"a.b.example.org\"; context = \"a\";"),
+		"E t.conf:3: egress.map: all that this fits"},
+	{MAP("context = \"a\";", "context = \"a\"; server_address = \"192.0.2.9\";"),
+		"E t.conf:3: egress.map: all that this fits"},
 	/* Durations. */
 	{"posture = { ramp_step = \"30s\"; };", "E t.conf:2: posture.ramp_step \"30s\""},
 	{"posture = { receiver_half_life = \"0s\"; };", "E t.conf:2: posture.receiver_half_life"},
