@@ -100,7 +100,7 @@ struct sight {
 	const struct subject *subject; /* is_relayed: where the client stands says nothing */
 	const struct recipient *recipient;
 	bool is_first; /* of its message */
-	bool is_local; /* of local_domains, or of the login's own domain */
+	bool is_local; /* of local_domains */
 	uint32_t nth;  /* which recipient of its message, from 1 */
 	bool was_held; /* its message has had HOLD already */
 };
