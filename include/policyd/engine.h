@@ -108,7 +108,7 @@ void engine_egresses(struct engine *e, const struct engine_egress *egress, size_
  * may change meanwhile. save: begin with zero.
  */
 struct engine_save {
-	bool is_begun, is_at_entries, is_at_messages;
+	bool is_begun, is_at_entries, is_at_messages, is_at_fresh;
 	unsigned part; /* of what the signals know */
 	uint32_t cursor;
 	uint64_t configured; /* it began under */

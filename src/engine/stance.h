@@ -60,5 +60,9 @@ struct fresh *fresh_of(struct engine *e, const struct account *account, uint64_t
 /* The mark of a ring, set at the first look; NULL: it has too many, and all counts. */
 const struct ring_mark *fresh_mark(struct fresh *fresh, const struct rings *rings,
 	const struct ring_shape *shape, uint32_t ring, mono_t mono);
+/* One after the other, as table_next(). */
+const struct fresh *fresh_next(const struct engine *e, uint32_t *cursor, size_t *places);
+void fresh_save(const struct fresh *fresh, struct bytes *out);
+bool fresh_load(struct engine *e, struct reader *in, int64_t shift_us);
 
 #endif

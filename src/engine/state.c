@@ -20,6 +20,7 @@ enum record {
 	RECORD_MESSAGE,
 	RECORD_SIGNALS,
 	RECORD_WARM,
+	RECORD_FRESH,
 };
 
 #define FORMAT 1
@@ -160,6 +161,19 @@ static bool save_messages(struct engine *e, struct engine_save *save,
 	return places == 0 || out->n >= input->bytes;
 }
 
+static bool save_fresh(const struct engine *e, struct engine_save *save,
+	const struct engine_save_input *input, struct bytes *out)
+{
+	size_t places = input->places;
+	const struct fresh *fresh;
+	while (out->n < input->bytes && (fresh = fresh_next(e, &save->cursor, &places))) {
+		size_t mark = bytes_begin(out, RECORD_FRESH);
+		fresh_save(fresh, out);
+		bytes_end(out, mark);
+	}
+	return places == 0 || out->n >= input->bytes;
+}
+
 enum engine_save_step engine_save_step(struct engine *e, struct engine_save *save,
 	const struct engine_save_input *input, struct now now, struct bytes *out)
 {
@@ -187,7 +201,12 @@ enum engine_save_step engine_save_step(struct engine *e, struct engine_save *sav
 		save->cursor = 0;
 		return SAVE_MORE;
 	}
-	return save_messages(e, save, input, out) ? SAVE_MORE : SAVE_DONE;
+	if (!save->is_at_fresh) {
+		save->is_at_fresh = !save_messages(e, save, input, out);
+		save->cursor = save->is_at_fresh ? 0 : save->cursor;
+		return SAVE_MORE;
+	}
+	return save_fresh(e, save, input, out) ? SAVE_MORE : SAVE_DONE;
 }
 
 /* ---- load ---- */
@@ -382,6 +401,8 @@ static bool load_record(
 		return true;
 	case RECORD_WARM:
 		return warmup_load(e, in);
+	case RECORD_FRESH:
+		return fresh_load(e, in, load->account.shift_us);
 	case RECORD_HEADER:
 		break;
 	}

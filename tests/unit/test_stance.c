@@ -398,6 +398,25 @@ START_TEST(warm_up)
 }
 END_TEST
 
+/* After a restart what was used of a share counts, and what was used before it does not. */
+START_TEST(share_over_a_restart)
+{
+	struct bench a = bench_at(CLASSES ENFORCE, POSTURE_OK),
+		     b = bench_at(CLASSES ENFORCE, POSTURE_OK);
+	ck_assert_int_eq(passed_of(&a, "alice@example.org", 0, 4), 4);
+	stand(&a, POSTURE_HOLD, 2);
+	ck_assert_int_eq(passed_of(&a, "alice@example.org", 10, 3), 3);
+	struct bytes saved = saved_of(&a);
+	struct engine_load load = {.boot_id = SPAN("a"), .now = at_s(b.s)};
+	ck_assert_int_eq(engine_load_block(b.engine, &load, span_make(saved.p, saved.n)), 0);
+	stand(&b, POSTURE_HOLD, 2);
+	ck_assert_int_eq(passed_of(&b, "alice@example.org", 20, 9), 2);
+	bytes_free(&saved);
+	bench_end(&a);
+	bench_end(&b);
+}
+END_TEST
+
 START_TEST(warm_up_over_a_restart)
 {
 	struct bench a = bench_at(NEW, POSTURE_OK), b = bench_at(NEW, POSTURE_OK);
@@ -432,6 +451,7 @@ int main(void)
 		{"provider defers, never holds", provider_defers_never_holds, 0},
 		{"warm-up", warm_up, 0},
 		{"warm-up over a restart", warm_up_over_a_restart, 0},
+		{"share over a restart", share_over_a_restart, 0},
 	};
 	return SUITE_RUN("stance", rows);
 }
