@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is known of an egress becomes the inputs of its posture, all of them anew at each look: so nothing has to
- * be told twice, and nothing can be missed. How bad a finding is is the lists' and the audit's.
+ * Postures at work: has them look at what is known, and hands on what comes of it, to the engine, the log, the store,
+ * the ledger and those who look for culprits. What speaks of an address, and how loud, is theirs (speaks.h).
  */
 #include "posture_watch.h"
 
@@ -14,20 +14,16 @@
 #include "policyd/mem.h"
 #include "policyd/metric.h"
 #include "policyd/policy_server.h"
+#include "policyd/speaks.h"
 
-/* Listings age, and answers stay away, without a word. */
-#define LOOK_EVERY_US (10 * SECOND_US)
 #define SAVE_EVERY_US (60 * SECOND_US)
 #define KEPT_POSTURES "posture"
 #define KEPT_CULPRITS "culprits"
 #define KEPT_LEDGER   "ledger"
 #define EGRESS_WORD   "egress:" /* in the accounts of events */
-/* A domain of ours on a list speaks of the domain: what leaves the address for others is not to be held for it. */
-#define DOMAIN_SEVERITY_MAX 3
 
 struct posture_watch {
 	struct posture_watch_setup use;
-	struct config *config;
 	struct postures *postures;
 	struct culprits *culprits;
 	struct ledger *ledger;
@@ -35,90 +31,7 @@ struct posture_watch {
 	bool has_changed, culprits_changed;
 };
 
-/* ---- what speaks of an address ---- */
-
-#define ID_SIZE 128
-struct gathering {
-	const struct posture_watch *watch;
-	struct ip ip;
-	size_t n;
-	struct posture_input input[POSTURE_INPUTS_MAX];
-	char id[POSTURE_INPUTS_MAX][ID_SIZE], why[POSTURE_INPUTS_MAX][POSTURE_TEXT_SIZE];
-};
-
-static void gather(struct gathering *g, const char *what, const char *name, const char *why,
-	const struct posture_input *input)
-{
-	if (g->n == POSTURE_INPUTS_MAX)
-		return;
-	if (snprintf(g->id[g->n], ID_SIZE, "%s %s", what, name) < 0)
-		return;
-	span_copy(span_of(why), g->why[g->n], POSTURE_TEXT_SIZE);
-	g->input[g->n] = *input;
-	g->input[g->n].id = g->id[g->n];
-	g->input[g->n].why = g->why[g->n];
-	g->n++;
-}
-
-/* "Spamhaus CSS: 127.0.0.3 somebody saw spam" */
-static void listing_why(const struct listing *listing, char buf[POSTURE_TEXT_SIZE])
-{
-	const uint8_t *code = listing->code[0];
-	const char *text = listing->worst && listing->worst->text ? listing->worst->text : "";
-	int n = snprintf(buf, POSTURE_TEXT_SIZE, "%s on %s: %u.%u.%u.%u%s%.120s", listing->subject,
-		listing->list->title ? listing->list->title : listing->list->name, code[0], code[1],
-		code[2], code[3], text[0] ? ", " : "", text);
-	if (n < 0 || listing->code_n == 0)
-		span_copy(span_of(listing->subject), buf, POSTURE_TEXT_SIZE);
-}
-
-static bool is_of_address(const struct gathering *g, const struct listing *listing)
-{
-	struct ip ip;
-	return listing->is_domain ||
-	       (ip_parse(span_of(listing->subject), &ip) == 0 && ip_equal(&ip, &g->ip));
-}
-
-static bool on_listing(void *ctx, const struct listing *listing)
-{
-	struct gathering *g = ctx;
-	char name[ID_SIZE], why[POSTURE_TEXT_SIZE];
-	struct posture_input input = {0};
-	if (!is_of_address(g, listing) || listing->verdict == SEEN_CLEAN ||
-		snprintf(name, sizeof(name), "%s %.60s", listing->list->name,
-			listing->is_domain ? listing->subject : "") < 0)
-		return true;
-	input.is_unknown = listing->verdict == SEEN_UNKNOWN;
-	/* Of policy the operator is told; neighbours, scores and good words inform (semantics 24). */
-	if (!input.is_unknown && listing->kind != LISTING_BEHAVIOUR)
-		return true;
-	input.severity = listing->severity;
-	if (listing->is_domain && input.severity > DOMAIN_SEVERITY_MAX)
-		input.severity = DOMAIN_SEVERITY_MAX;
-	listing_why(listing, why);
-	gather(g, "listing", name, why, &input);
-	return true;
-}
-
-static bool on_finding(void *ctx, const struct audit_finding *finding)
-{
-	struct gathering *g = ctx;
-	const struct posture_watch *watch = g->watch;
-	static const struct ip nobody = {{0}};
-	uint32_t most = watch->config->posture.audit_severity;
-	bool is_address = audit_rows[finding->check].subject == AUDIT_ADDRESS;
-	struct posture_input input = {
-		.severity = finding->severity < most ? finding->severity : (uint8_t)most,
-		.is_unknown = finding->result == AUDIT_UNKNOWN,
-	};
-	/* What is wrong with one domain of a thousand is no reason to send less of the others. */
-	if (!is_address || most == 0 ||
-		(finding->result != AUDIT_FAIL && finding->result != AUDIT_UNKNOWN) ||
-		(!ip_equal(&finding->ip, &g->ip) && !ip_equal(&finding->ip, &nobody)))
-		return true;
-	gather(g, "audit", audit_rows[finding->check].name, finding->evidence, &input);
-	return true;
-}
+/* ---- what may be asked to be removed ---- */
 
 /* Of what hurts only: a good word that was lost needs no removal. */
 static bool on_ledger(void *ctx, const struct listing *listing)
@@ -239,23 +152,8 @@ void posture_watch_pump(struct posture_watch *watch, struct now now)
 
 void posture_watch_look(struct posture_watch *watch, struct now now)
 {
-	struct ip ip[EGRESS_ADDRESSES_MAX];
-	const struct egress_address *address;
-	size_t n = 0;
-	while (n < EGRESS_ADDRESSES_MAX && (address = egress_address_at(watch->use.egress, n)))
-		ip[n++] = address->ip;
 	watch->looked = now.mono;
-	postures_egresses(watch->postures, ip, n, now);
-	struct gathering *g = xmalloc(sizeof(*g));
-	for (size_t i = 0; i < n; i++) {
-		g->watch = watch;
-		g->ip = ip[i];
-		g->n = 0;
-		egress_listings(watch->use.egress, now, on_listing, g);
-		audit_findings(watch->use.audit, now, on_finding, g);
-		postures_inputs(watch->postures, &ip[i], g->input, g->n, now);
-	}
-	free(g);
+	postures_look(watch->postures, watch->use.egress, watch->use.audit, now);
 	egress_listings(watch->use.egress, now, on_ledger, watch);
 	posture_watch_pump(watch, now);
 }
@@ -334,7 +232,7 @@ static void load(struct posture_watch *watch, struct now now)
 
 void posture_watch_tick(struct posture_watch *watch, struct now now)
 {
-	if (now.mono.us >= watch->looked.us + LOOK_EVERY_US)
+	if (now.mono.us >= watch->looked.us + POSTURES_LOOK_US)
 		posture_watch_look(watch, now);
 	if (postures_due(watch->postures).us <= now.mono.us)
 		postures_tick(watch->postures, now);
@@ -373,8 +271,6 @@ struct ledger *posture_watch_ledger(struct posture_watch *watch)
 void posture_watch_configure(struct posture_watch *watch, struct config *config)
 {
 	struct now now = clock_now();
-	config_unref(watch->config);
-	watch->config = config_ref(config);
 	postures_configure(watch->postures, config, now);
 	posture_watch_look(watch, now);
 }
@@ -384,7 +280,6 @@ struct posture_watch *posture_watch_new(const struct posture_watch_setup *setup)
 	struct posture_watch *watch = xcalloc(1, sizeof(*watch));
 	struct now now = clock_now();
 	watch->use = *setup;
-	watch->config = config_ref(setup->config);
 	watch->postures = postures_new(setup->config, now);
 	watch->culprits = culprits_new();
 	watch->ledger = ledger_new();
@@ -406,6 +301,5 @@ void posture_watch_free(struct posture_watch *watch)
 	postures_free(watch->postures);
 	culprits_free(watch->culprits);
 	ledger_free(watch->ledger);
-	config_unref(watch->config);
 	free(watch);
 }

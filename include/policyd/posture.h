@@ -51,6 +51,7 @@ void postures_configure(struct postures *p, struct config *config, struct now no
 
 #define POSTURE_INPUTS_MAX 64 /* of one egress; the worst are kept */
 #define POSTURE_TEXT_SIZE  256
+#define POSTURE_ID_SIZE    324 /* the name of a list, and one in DNS */
 struct posture_input {
 	const char *id; /* names it: "listing zen", "audit ptr"; the same from call to call */
 	uint8_t severity; /* 5 hold, 4 throttle, 3 watch by default (posture.hold_severity ...); less does nothing */

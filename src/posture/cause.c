@@ -34,6 +34,13 @@ static const struct cause *cause_find(const struct station *station, struct span
 	return NULL;
 }
 
+unsigned cause_weight(const struct postures *p, const struct ip *egress, struct span id)
+{
+	const struct station *station = station_find(p, egress);
+	const struct cause *cause = station ? cause_find(station, id) : NULL;
+	return cause ? weight_of(cause) : 0;
+}
+
 static struct cause cause_of(
 	const struct station *station, const struct posture_input *input, mono_t now)
 {
@@ -49,6 +56,8 @@ static struct cause cause_of(
 	if (!old)
 		return cause;
 	cause.severity = old->severity;
+	/* What is not known has nothing to say; what it said is why. */
+	(void)span_copy(span_of(old->why), cause.why, sizeof(cause.why));
 	if (old->is_unknown) {
 		cause.unknown_since = old->unknown_since;
 		cause.is_over = old->is_over;

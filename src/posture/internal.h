@@ -19,7 +19,6 @@
 #define STATIONS_MAX  EGRESS_ADDRESSES_MAX
 #define RAMP_MAX      16
 #define CHANGES_MAX   1000
-#define CAUSE_ID_SIZE 64
 #define PROVIDER_SIZE 64
 #define SEVERITY_MAX  5
 /* So many receivers that ask for a posture ask for it everywhere. */
@@ -33,7 +32,7 @@
 
 /* One input. */
 struct cause {
-	char id[CAUSE_ID_SIZE];
+	char id[POSTURE_ID_SIZE];
 	char why[POSTURE_TEXT_SIZE];
 	uint8_t severity; /* 0: it was never known to be there */
 	bool is_unknown;
@@ -155,6 +154,8 @@ void causes_take(
 /* Those that were not known for too long are over: the worst of those that are since now, or NULL. */
 const struct cause *causes_expire(struct postures *p, struct station *station, mono_t t);
 mono_t causes_next(const struct postures *p, const struct station *station);
+/* How loud it spoke that is called so, known or not: its severity; 0: it did not, or is over. */
+unsigned cause_weight(const struct postures *p, const struct ip *egress, struct span id);
 enum posture posture_of_severity(const struct postures *p, unsigned severity);
 struct demand causes_demand(const struct postures *p, const struct station *station);
 

@@ -21,7 +21,7 @@ OWNER = {
     'signals': 'signals.h',
     'egress': 'egress.h',
     'audit': 'audit.h audit.def spf.h mailauth.h',
-    'posture': 'posture.h ledger.h',
+    'posture': 'posture.h speaks.h ledger.h',
     'engine': 'engine.h charge.h decision.h culprit.h',
     'store': 'store.h snapshot.h writer.h lines.h',
     'replay': 'replay.h',
