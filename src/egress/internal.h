@@ -149,15 +149,16 @@ struct detail {
 };
 
 struct record {
-	uint16_t subject;     /* in e->subjects */
-	uint16_t history;     /* of answers that counted: bit 0 the last; 1: listed */
-	uint8_t history_n;    /* how many there were, at most HISTORY_MAX */
-	uint8_t clean_run;    /* clean ones in a row */
-	uint8_t verdict;      /* enum verdict_state */
-	uint8_t seen;         /* enum verdict_state */
-	uint8_t why;          /* enum unknown_why */
-	uint8_t sight_kind;   /* of the last answer: enum sight_kind */
-	uint8_t result;       /* of the last answer: enum dns_result */
+	uint16_t subject;   /* in e->subjects */
+	uint16_t history;   /* of answers that counted: bit 0 the last; 1: listed */
+	uint8_t history_n;  /* how many there were, at most HISTORY_MAX */
+	uint8_t clean_run;  /* clean ones in a row */
+	uint8_t verdict;    /* enum verdict_state */
+	uint8_t seen;       /* enum verdict_state */
+	uint8_t why;        /* enum unknown_why */
+	uint8_t sight_kind; /* of the last answer: enum sight_kind */
+	uint8_t result;     /* of the last answer: enum dns_result */
+	uint8_t silent; /* looks in a row that told nothing, though the ones before leave it open */
 	bool was_listed;      /* it aged from listed: one clean look is not enough */
 	bool has_counted;     /* counted_until says something */
 	bool wants_text;      /* TXT is to be asked */
@@ -239,6 +240,8 @@ void egress_lists_free(struct egress *e);
 
 void listing_observe(
 	struct egress *e, struct list *list, struct record *record, const struct sight *sight);
+/* Seen as listed by a look that came to nothing: worth another one soon. */
+void listing_suspect(const struct egress *e, struct record *record);
 /* Verdicts that were not renewed become unknown. */
 void list_age(struct egress *e, struct list *list);
 /* When a verdict of the list that was renewed now runs out. */

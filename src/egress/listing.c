@@ -13,6 +13,8 @@
 #define AGE_MIN_US    (15 * MINUTE_US)
 /* No subject is asked about again sooner, whatever the TTL. */
 #define RECHECK_MIN_US MINUTE_US
+/* So often it is asked again at once where an answer was open and nothing came: one lost packet is no interval. */
+#define SILENT_MAX 3
 /* As unbound and others have it (cache-max-ttl). */
 #define TTL_MAX_S 86400
 
@@ -177,11 +179,23 @@ static bool is_settled(const struct record *record)
 	return record->verdict != SEEN_LISTED || codes_equal(&detail->seen, &detail->verdict);
 }
 
-/* At TTL + 1 s, when a new answer can say something new (semantics 25). */
-static mono_t recheck_at(const struct egress *e, const struct record *record)
+/* What is still to come; MONO_NEVER: nothing is. */
+static mono_t recheck_planned(const struct egress *e, const struct record *record)
+{
+	return is_past(record->recheck, e->now.mono) ? MONO_NEVER : record->recheck;
+}
+
+/*
+ * At TTL + 1 s, when a new answer can say something new (semantics 25). One that did not count says nothing new, and
+ * puts nothing off: people may look as often as they like.
+ */
+static mono_t recheck_at(const struct egress *e, const struct record *record, bool counted)
 {
 	mono_t soonest = mono_after(e->now.mono, RECHECK_MIN_US);
 	mono_t fresh = mono_after(record->counted_until, SECOND_US);
+	mono_t planned = recheck_planned(e, record);
+	if (!counted && planned.us != MONO_NEVER.us)
+		return planned;
 	if (is_settled(record))
 		return MONO_NEVER;
 	return fresh.us > soonest.us ? fresh : soonest;
@@ -196,11 +210,24 @@ static bool renews(const struct record *record)
 	return record->verdict == SEEN_LISTED || record->verdict == record->seen;
 }
 
+/* The last answer that counted said another thing than the verdict, and it takes more of them. */
+static bool has_doubt(const struct record *record)
+{
+	if (record->verdict == SEEN_LISTED)
+		return record->clean_run > 0;
+	return record->history & 1;
+}
+
 /* An answer that tells nothing of the subject. */
-static void observe_nothing(struct record *record, const struct sight *sight)
+static void observe_nothing(struct egress *e, struct record *record, const struct sight *sight)
 {
 	record->seen = SEEN_UNKNOWN;
-	record->recheck = MONO_NEVER;
+	record->recheck = recheck_planned(e, record);
+	if (has_doubt(record) && record->silent < SILENT_MAX) {
+		record->silent++;
+		record->recheck =
+			mono_min(record->recheck, mono_after(e->now.mono, RECHECK_MIN_US));
+	}
 	record->why = UNKNOWN_SIGHT;
 	if (sight->codes.n)
 		record_detail(record)->seen = sight->codes;
@@ -215,9 +242,10 @@ void listing_observe(
 	record->result = (uint8_t)sight->result;
 	e->is_dirty = true;
 	if (sight->kind != SIGHT_CLEAN && sight->kind != SIGHT_LISTED) {
-		observe_nothing(record, sight);
+		observe_nothing(e, record, sight);
 		return;
 	}
+	record->silent = 0;
 	bool counted = counts(record, sight);
 	if (counted)
 		history_add(record, sight);
@@ -237,8 +265,15 @@ void listing_observe(
 	}
 	if (renews(record))
 		record->renewed = e->now.mono;
-	record->recheck = recheck_at(e, record);
+	record->recheck = recheck_at(e, record, counted);
 	list->aging = mono_min(list->aging, mono_after(e->now.mono, list_age_us(list)));
+}
+
+void listing_suspect(const struct egress *e, struct record *record)
+{
+	mono_t soon = mono_after(e->now.mono, RECHECK_MIN_US);
+	if (record->verdict != SEEN_LISTED)
+		record->recheck = mono_min(record->recheck, soon);
 }
 
 /* ---- aging ---- */

@@ -174,22 +174,36 @@ bool look_ask(struct egress *e, struct egress_effect *ret)
 
 /* ---- answers ---- */
 
+/* Of the subject asked about; NULL: it is none of ours any more. */
+static struct record *item_record(const struct egress *e, const struct list *list,
+	const struct look *look, const struct look_item *item)
+{
+	ptrdiff_t at = item->subject;
+	if (look->subjects != e->subjects)
+		at = subjects_find(e->subjects, span_of(look->subjects->at[item->subject].text));
+	return at < 0 ? NULL : record_of(list, (size_t)at);
+}
+
 static void observe_all(struct egress *e, struct list *list, const struct look *look)
 {
 	for (size_t i = look->test_n; i < look->n; i++) {
 		const struct look_item *item = &look->item[i];
 		struct sight sight;
-		ptrdiff_t at = item->subject;
-		if (item->kind == SIGHT_NONE)
-			continue;
-		if (look->subjects != e->subjects)
-			at = subjects_find(
-				e->subjects, span_of(look->subjects->at[item->subject].text));
-		struct record *record = at < 0 ? NULL : record_of(list, (size_t)at);
-		if (!record)
+		struct record *record = item_record(e, list, look, item);
+		if (item->kind == SIGHT_NONE || !record)
 			continue;
 		look_sight(item, &sight);
 		listing_observe(e, list, record, &sight);
+	}
+}
+
+/* The answer to a test point was lost: who was listed meanwhile is looked at again soon, not in an interval. */
+static void suspect_all(struct egress *e, struct list *list, const struct look *look)
+{
+	for (size_t i = look->test_n; i < look->n; i++) {
+		struct record *record = item_record(e, list, look, &look->item[i]);
+		if (record && look->item[i].kind == SIGHT_LISTED)
+			listing_suspect(e, record);
 	}
 }
 
@@ -243,6 +257,8 @@ static void look_over(struct egress *e, struct look *look)
 		list_learn(e, list, look);
 		if (look->outcome == LIST_OK)
 			observe_all(e, list, look);
+		else if (look->outcome == LIST_UNREACHABLE)
+			suspect_all(e, list, look);
 		list_recheck_update(list);
 	}
 	if (look->purpose != LOOK_CHECK) {

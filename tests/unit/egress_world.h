@@ -60,6 +60,7 @@ struct world_open {
 	char name[300];
 	enum dns_type type;
 	int64_t at_us;
+	bool is_lost; /* on the way: nobody answers */
 };
 
 struct world_cached {
@@ -97,8 +98,10 @@ struct world {
 	size_t note_n;
 	size_t asked, answered, told_twice;
 	bool is_verbose;
-	/* Called for each question, before it is answered; may be NULL. */
+	/* Called for each question, before it is answered, and for each answer, before it is told; may be NULL. */
 	void (*on_ask)(struct world *w, const struct world_open *open);
+	void (*on_answer)(
+		struct world *w, const struct world_open *open, const struct dns_answer *answer);
 	void *ctx;
 };
 
@@ -369,7 +372,9 @@ static inline void world_answer(struct world *w, size_t i)
 	struct world_open open = w->open[i];
 	struct world_said said;
 	struct dns_rr rr[DNS_RR_MAX];
-	if (!w->has_cache || !said_before(w, &open, &said)) {
+	if (open.is_lost) {
+		said = (struct world_said){.result = DNS_TIMEOUT};
+	} else if (!w->has_cache || !said_before(w, &open, &said)) {
 		say(w, &open, &said);
 		if (w->has_cache)
 			say_later(w, &open, &said);
@@ -390,6 +395,8 @@ static inline void world_answer(struct world *w, size_t i)
 	if (said.result == DNS_TIMEOUT)
 		answer.server = (struct dns_server){0};
 	w->answered++;
+	if (w->on_answer)
+		w->on_answer(w, &open, &answer);
 	if (w->is_verbose)
 		fprintf(stderr, "# %lld %s -> %s %s\n", (long long)(w->now.mono.us / 1000000),
 			open.name, dns_result_name(said.result), said.data);
