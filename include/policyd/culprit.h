@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * culprit.h - who sent what an address of ours stands badly for: when a posture gets worse, the accounts of the
- * hours before it, flagged ones first, then by share of the outbound recipients. Pure; kept with the postures.
+ * hours before it. First those that the ladder speaks against, or would if it were enforced, by step and score: a
+ * thief sends less than a newsletter. Then those that sent much more than on a busy day of theirs: who sends as much
+ * every day did not make it fall today. Then, for people to see, the others by share. Pure; kept with the postures.
  *
  *	culprits_begin(c, &ip, posture, why, now)         a posture got worse
  *	while (culprits_step(c, engine, now)) ...         in slices; false: nothing is left to do
@@ -18,7 +20,7 @@
 
 #define CULPRITS_MAX   20 /* of one fall */
 #define CULPRITS_FALLS 16 /* the oldest goes */
-/* From so much of all recipients on an account that is not flagged stands out. */
+/* From so much of all recipients on, beyond what it usually sends, an account that is not flagged stands out. */
 #define CULPRIT_SHARE_MIN 10.0
 
 struct culprit {
@@ -26,8 +28,11 @@ struct culprit {
 	uint64_t used;                     /* recipients in the window */
 	double share;                      /* percent of all */
 	double score;                      /* then */
-	enum step step;                    /* then */
-	bool stands_out; /* it was at a step of the ladder, or sent CULPRIT_SHARE_MIN of all */
+	double usual;      /* recipients in such a window when it sends much; 0: not known */
+	enum step step;    /* then */
+	enum step would;   /* then, were all that is only observed enforced */
+	bool is_suspended; /* then, by whomever */
+	bool stands_out; /* it was, or would have been, slowed or worse, noted and busy, or sent CULPRIT_SHARE_MIN more than it does */
 };
 struct fall {
 	struct ip egress;

@@ -215,7 +215,9 @@ struct engine_top_row {
 	uint64_t limit; /* of the tightest enforced rule on it, 0 when there is none */
 	bool suspended;
 	double score;
-	enum step step; /* as it stands */
+	enum step step;  /* as it stands */
+	enum step would; /* as it would stand, were all that is only observed enforced */
+	double usual;    /* recipients on a day on which it sends much; 0: not known */
 };
 struct engine_top {
 	enum unit unit;

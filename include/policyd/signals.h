@@ -128,6 +128,8 @@ void signals_rcpt(struct signals *s, struct account *account, const struct sight
 /* Where it stands, nothing changed: for requests that carry no new recipient. */
 void signals_peek(const struct signals *s, const struct account *account, unsigned class,
 	struct now now, struct ladder_says *ret);
+/* Recipients on a day on which it sends much; 0: too little is known of it. */
+double signals_usual(const struct account *account);
 /* And what an external recipient of a message to come would be told, if it showed nothing new. */
 void signals_next(const struct signals *s, const struct account *account, unsigned class,
 	struct now now, struct ladder_says *ret);

@@ -136,16 +136,18 @@ static void culprits_print(FILE *out, const json_t *culprits)
 	json_array_foreach(culprits, i, row)
 	{
 		bool is_suspended = json_is_true(json_object_get(row, "suspended"));
+		bool is_observed = strcmp(text_of(row, "step"), text_of(row, "would")) != 0;
 		if (!json_is_true(json_object_get(row, "stands_out")))
 			continue;
 		n++;
 		fprintf(out,
 			"  %s: %" JSON_INTEGER_FORMAT
 			" recipients, %.1f %% of all; score %.1f, step "
-			"%s%s\n",
+			"%s%s%s%s\n",
 			text_of(row, "account"), number_of(row, "recipients"),
 			json_number_value(json_object_get(row, "share")),
 			json_number_value(json_object_get(row, "score")), text_of(row, "step"),
+			is_observed ? ", would be " : "", is_observed ? text_of(row, "would") : "",
 			is_suspended ? "; suspended" : "");
 	}
 	if (n == 0)

@@ -308,7 +308,9 @@ json_t *standing_view_culprit(const struct control_setup *setup, const struct fa
 	put(row, "recipients", text_count(culprit->used));
 	put(row, "share", score_json(culprit->share));
 	put(row, "score", score_json(culprit->score));
+	put(row, "usual", culprit->usual > 0 ? text_count((uint64_t)culprit->usual) : json_null());
 	put(row, "step", json_string(step_name(culprit->step)));
+	put(row, "would", json_string(step_name(culprit->would)));
 	put(row, "stands_out", json_boolean(culprit->stands_out));
 	put(row, "suspended", json_boolean(is_suspended));
 	put(row, "command",

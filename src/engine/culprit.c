@@ -57,13 +57,48 @@ static int64_t widest_of(const struct config *config)
 	return widest;
 }
 
+/* How far up the ladder: a person's suspension is as good as its own, and what is observed as what acts. */
+static enum step flag_of(const struct culprit *culprit)
+{
+	if (culprit->is_suspended)
+		return STEP_SUSPEND;
+	return culprit->would > culprit->step ? culprit->would : culprit->step;
+}
+
+/* Beyond what it usually sends: all of it where that is not known. */
+static double excess_of(const struct culprit *culprit)
+{
+	double excess = (double)culprit->used - culprit->usual;
+	return excess > 0 ? excess : 0;
+}
+
+static double share_of(double n, const struct fall *fall)
+{
+	return fall->recipients ? 100 * n / (double)fall->recipients : 0;
+}
+
+/* A note is a remark: of who sent no more than it does it says nothing. */
+static bool does_stand_out(const struct culprit *culprit, const struct fall *fall)
+{
+	double excess = excess_of(culprit);
+	enum step flag = flag_of(culprit);
+	return flag > STEP_NOTE || (flag == STEP_NOTE && excess > 0) ||
+	       share_of(excess, fall) >= CULPRIT_SHARE_MIN;
+}
+
 static bool is_before(const struct culprit *a, const struct culprit *b)
 {
+	enum step a_flag = flag_of(a), b_flag = flag_of(b);
 	if (a->stands_out != b->stands_out)
 		return a->stands_out;
-	if (a->stands_out && (a->step > STEP_NONE) != (b->step > STEP_NONE))
-		return a->step > STEP_NONE;
-	return a->used > b->used;
+	/* Where nobody is to blame, the biggest are what people want to see. */
+	if (!a->stands_out)
+		return a->used > b->used;
+	if (a_flag != b_flag)
+		return a_flag > b_flag;
+	if (a_flag > STEP_NONE && a->score != b->score)
+		return a->score > b->score;
+	return excess_of(a) > excess_of(b);
 }
 
 static void fall_add(struct fall *fall, const struct culprit *culprit)
@@ -84,26 +119,33 @@ static void fall_add(struct fall *fall, const struct culprit *culprit)
 	fall->culprit[at] = *culprit;
 }
 
+/* One account, as it stands to one fall. */
+static void row_take(struct fall *fall, const struct engine_top_row *row, struct span key)
+{
+	int64_t days = (fall->window_us + DAY_US - 1) / DAY_US;
+	struct culprit culprit = {
+		.used = row->used,
+		.score = row->score,
+		.usual = row->usual * (double)(days > 0 ? days : 1),
+		.step = row->step,
+		.would = row->would,
+		.is_suspended = row->suspended,
+	};
+	span_copy(key, culprit.account, sizeof(culprit.account));
+	culprit.share = share_of((double)row->used, fall);
+	culprit.stands_out = does_stand_out(&culprit, fall);
+	fall_add(fall, &culprit);
+}
+
 static void rows_take(struct culprits *c, struct engine *e)
 {
 	const struct engine_top *top = &c->top;
 	for (size_t i = 0; i < top->n; i++) {
-		const struct engine_top_row *row = &top->row[i];
-		struct culprit culprit = {
-			.used = row->used, .score = row->score, .step = row->step};
-		struct span key = engine_account_key(e, row->account);
-		if (key.n == 0 || row->used == 0)
+		struct span key = engine_account_key(e, top->row[i].account);
+		if (key.n == 0 || top->row[i].used == 0)
 			continue;
-		span_copy(key, culprit.account, sizeof(culprit.account));
-		for (size_t k = 0; k < c->waiting; k++) {
-			struct fall *fall = &c->fall[k];
-			culprit.share = fall->recipients
-						? 100 * (double)row->used / (double)fall->recipients
-						: 0;
-			culprit.stands_out = row->step > STEP_NONE || row->suspended ||
-					     culprit.share >= CULPRIT_SHARE_MIN;
-			fall_add(fall, &culprit);
-		}
+		for (size_t k = 0; k < c->waiting; k++)
+			row_take(&c->fall[k], &top->row[i], key);
 	}
 }
 
@@ -150,7 +192,7 @@ const struct fall *culprits_at(const struct culprits *c, size_t i)
 
 /* ---- what outlives the process ---- */
 
-#define FORMAT 1
+#define FORMAT 2
 enum { RECORD_FALL = 1, RECORD_CULPRIT };
 
 static void save_culprit(const struct culprit *culprit, struct bytes *out)
@@ -162,6 +204,9 @@ static void save_culprit(const struct culprit *culprit, struct bytes *out)
 	bytes_number(out, (uint64_t)(culprit->score * 1000));
 	bytes_number(out, culprit->step);
 	bytes_number(out, culprit->stands_out);
+	bytes_number(out, culprit->would);
+	bytes_number(out, (uint64_t)culprit->usual);
+	bytes_number(out, culprit->is_suspended);
 	bytes_end(out, mark);
 }
 
@@ -191,10 +236,14 @@ static void load_culprit(struct fall *fall, struct reader *in)
 	culprit.share = (double)reader_number(in) / 1000;
 	culprit.score = (double)reader_number(in) / 1000;
 	uint64_t step = reader_number(in), stands_out = reader_number(in);
-	if (in->is_bad || step >= STEP_COUNT || account.n > ACCOUNT_KEY_MAX ||
-		fall->n == CULPRITS_MAX)
+	uint64_t would = reader_number(in);
+	culprit.usual = (double)reader_number(in);
+	culprit.is_suspended = reader_number(in) == 1;
+	if (in->is_bad || step >= STEP_COUNT || would >= STEP_COUNT ||
+		account.n > ACCOUNT_KEY_MAX || fall->n == CULPRITS_MAX)
 		return;
 	culprit.step = (enum step)step;
+	culprit.would = (enum step)would;
 	culprit.stands_out = stands_out == 1;
 	span_copy(account, culprit.account, sizeof(culprit.account));
 	fall->culprit[fall->n++] = culprit;

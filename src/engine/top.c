@@ -77,11 +77,13 @@ static void row_fill(struct engine *e, struct account *account, const struct top
 		.account = account_ref(account),
 		.suspended = account_standing(e->accounts, account, now.mono) != NULL,
 	};
+	ret->usual = signals_usual(account);
 	if (account->part[PART_SCORE]) {
 		struct ladder_says says;
 		signals_peek(e->signals, account, class_of_key(e, table_key(account)), now, &says);
 		ret->score = says.score;
 		ret->step = says.step;
+		ret->would = says.would;
 	}
 	for (size_t i = 0; i < candidates->n; i++) {
 		uint32_t ring = candidates->ring[i];

@@ -277,6 +277,12 @@ void signals_peek(const struct signals *s, const struct account *account, unsign
 	ret->was = ret->step;
 }
 
+double signals_usual(const struct account *account)
+{
+	const struct baseline *b = baseline_of(account);
+	return b && !baseline_is_young(b) ? (double)b->day_high : 0;
+}
+
 /* Up, and why. */
 static void climb(const struct rung *rung, struct account *account, const struct ascent *by,
 	struct ladder_says *ret, char *reason)

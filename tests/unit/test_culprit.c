@@ -27,9 +27,10 @@ static struct ip address(void)
 static void sends(struct bench *b, const char *login, int n)
 {
 	char name[40];
+	static int serial;
 	b->login = login;
 	for (int i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "%s%d", login, i);
+		snprintf(name, sizeof(name), "%s%d", login, serial++);
 		ck_assert_int_eq(rcpt(b, name, "a@example.net"), ACTION_DUNNO);
 	}
 }
@@ -71,6 +72,122 @@ START_TEST(flagged_then_share)
 	ck_assert(fall->culprit[0].stands_out && fall->culprit[1].stands_out);
 	ck_assert_str_eq(fall->culprit[2].account, "login:some@example.org");
 	ck_assert(!fall->culprit[2].stands_out);
+	culprits_free(c);
+	bench_end(&b);
+}
+END_TEST
+
+static const struct culprit *culprit_of(const struct fall *fall, const char *key, size_t *ret_rank)
+{
+	for (size_t i = 0; i < fall->n; i++) {
+		*ret_rank = i;
+		if (strcmp(fall->culprit[i].account, key) == 0)
+			return &fall->culprit[i];
+	}
+	ck_abort_msg("%s is not there", key);
+}
+
+static void flag(struct bench *b, const char *key, double reports)
+{
+	engine_feed(b->engine, span_of(key), SIGNAL_REPORTED, reports, at_s(b->s));
+}
+
+/* A thief sends less than a newsletter: the worse the ladder thinks of them, the higher, then by score. */
+START_TEST(by_step_then_score)
+{
+	struct bench b = bench_new(limits);
+	struct culprits *c = culprits_new();
+	size_t high, middle, low;
+	b.s = 1000;
+	sends(&b, "noted@example.org", 20);
+	sends(&b, "thief@example.org", 3);
+	sends(&b, "other@example.org", 3);
+	sends(&b, "most@example.org", 15);
+	flag(&b, "login:noted@example.org", 5);
+	flag(&b, "login:thief@example.org", 50);
+	flag(&b, "login:other@example.org", 20);
+	sends(&b, "noted@example.org", 1);
+	sends(&b, "thief@example.org", 1);
+	sends(&b, "other@example.org", 1);
+	const struct fall *fall = look(c, &b);
+	const struct culprit *thief = culprit_of(fall, "login:thief@example.org", &high);
+	const struct culprit *other = culprit_of(fall, "login:other@example.org", &middle);
+	const struct culprit *noted = culprit_of(fall, "login:noted@example.org", &low);
+	ck_assert_int_ge((int)other->step, (int)noted->step);
+	ck_assert_double_gt(thief->score, other->score);
+	ck_assert_double_gt(other->score, noted->score);
+	ck_assert(high == 0 && middle == 1 && low == 2);
+	ck_assert_uint_gt(noted->used, thief->used);
+	(void)culprit_of(fall, "login:most@example.org", &low);
+	ck_assert_uint_eq(low, 3);
+	culprits_free(c);
+	bench_end(&b);
+}
+END_TEST
+
+/* What is only observed accuses nobody in front of the world, but here it tells whom to look at. */
+START_TEST(observed)
+{
+	struct bench b =
+		bench_new("limits = ( { name = \"daily\"; rate = \"100000/1d\"; } ); "
+			  "signals = { mode = \"observe\"; }; ladder = { note = 24; slow = 900; "
+			  "hold = 1000; suspend = 2000; learning = \"0s\"; };");
+	struct culprits *c = culprits_new();
+	size_t rank;
+	b.s = 1000;
+	sends(&b, "most@example.org", 15);
+	sends(&b, "thief@example.org", 1);
+	flag(&b, "login:thief@example.org", 100);
+	sends(&b, "thief@example.org", 1);
+	const struct culprit *thief = culprit_of(look(c, &b), "login:thief@example.org", &rank);
+	ck_assert_uint_eq(rank, 0);
+	ck_assert_int_eq(thief->step, STEP_NONE);
+	ck_assert_int_ge((int)thief->would, STEP_NOTE);
+	ck_assert(thief->stands_out);
+	culprits_free(c);
+	bench_end(&b);
+}
+END_TEST
+
+#define DAYS 12
+
+/* Who sends as much every day did not make it fall today, but is there to be seen. */
+START_TEST(as_every_day)
+{
+	struct bench b = bench_new(limits);
+	struct culprits *c = culprits_new();
+	size_t rank;
+	for (int day = 1; day <= DAYS; day++) {
+		b.s = day * 86400 + 1000;
+		sends(&b, "shop@example.org", 80);
+		sends(&b, "some@example.org", 5);
+		/* Once a day it is looked at what has settled. */
+		b.s += 3600;
+		sends(&b, "shop@example.org", 1);
+		sends(&b, "some@example.org", 1);
+	}
+	const struct fall *fall = look(c, &b);
+	const struct culprit *shop = culprit_of(fall, "login:shop@example.org", &rank);
+	ck_assert_double_gt(shop->usual, 40);
+	ck_assert_double_gt(shop->share, 90);
+	ck_assert(!shop->stands_out);
+	ck_assert_uint_eq(rank, 0);
+	/* A note is a remark, where it sent no more than it does. */
+	flag(&b, "login:some@example.org", 30);
+	sends(&b, "some@example.org", 1);
+	fall = look(c, &b);
+	const struct culprit *remarked = culprit_of(fall, "login:some@example.org", &rank);
+	ck_assert_int_eq(remarked->step, STEP_NOTE);
+	ck_assert_double_lt((double)remarked->used, remarked->usual);
+	ck_assert(!remarked->stands_out);
+	/* The same day another sends less than the shop, and much more than ever. */
+	sends(&b, "some@example.org", 40);
+	fall = look(c, &b);
+	const struct culprit *some = culprit_of(fall, "login:some@example.org", &rank);
+	ck_assert_uint_eq(rank, 0);
+	ck_assert(some->stands_out);
+	ck_assert_uint_lt(some->used, culprit_of(fall, "login:shop@example.org", &rank)->used);
+	ck_assert(!culprit_of(fall, "login:shop@example.org", &rank)->stands_out);
 	culprits_free(c);
 	bench_end(&b);
 }
@@ -178,6 +295,9 @@ int main(void)
 {
 	const struct suite_row rows[] = {
 		{"flagged, then share", flagged_then_share, 0},
+		{"by step, then score", by_step_then_score, 0},
+		{"observed", observed, 0},
+		{"as every day", as_every_day, 0},
 		{"many equal ones", many_equal_ones, 0},
 		{"falls have a bound", falls_have_a_bound, 0},
 		{"over a restart", over_a_restart, 0},
