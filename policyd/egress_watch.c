@@ -342,6 +342,8 @@ static void config_take(struct egress_watch *watch, struct config *config)
 void egress_watch_begin(struct egress_watch *watch)
 {
 	watch->has_begun = true;
+	/* Those that are configured: only what has to be found is told later. */
+	audit_watch_addresses(watch->audit);
 	address_watch_configure(watch->addresses, watch->config);
 	pump_wake(watch);
 }

@@ -34,12 +34,12 @@ def udp_port():
     raise AssertionError('no port that is free for UDP and TCP')
 
 
-def ask(port, name, kind='A', seconds=1.0):
+def ask(port, name, kind='A', seconds=1.0, ip='127.0.0.1'):
     """(rcode, number of answers) of one plain question over UDP, or None when nothing comes."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(seconds)
         try:
-            sock.connect(('127.0.0.1', port))
+            sock.connect((ip, port))
             sock.send(struct.pack('!6H', 4711, 0x0100, 1, 0, 0, 0) + name_wire(name)
                       + struct.pack('!HH', type_number(kind), 1))
             reply = sock.recv(65535)
