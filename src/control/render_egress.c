@@ -184,8 +184,11 @@ static void findings_shorten(json_t *data, bool is_whole)
 	json_t *row, *left = json_array();
 	json_array_foreach(json_object_get(data, "findings"), i, row)
 	{
-		if (is_whole || !is(row, "result", "unknown"))
-			json_array_append(left, row);
+		if (!is_whole && is(row, "result", "unknown") && !is(row, "seen", "fail"))
+			continue;
+		if (is(row, "seen", text_of(row, "result")))
+			json_object_del(row, "seen");
+		json_array_append(left, row);
 	}
 	put_last(data, "findings", left);
 }

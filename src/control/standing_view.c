@@ -112,10 +112,25 @@ json_t *standing_view_finding(const struct audit_finding *finding, struct now no
 	return row;
 }
 
+/* The worst first. What the last look saw fail counts as a failure later, but somebody looks because of it now. */
+enum finding_rank { RANK_FAIL, RANK_FAILS_NOW, RANK_WARN, RANK_UNKNOWN, RANKS_SHOWN, RANK_FINE };
+
+static enum finding_rank finding_rank(const char *result, const char *seen)
+{
+	const char *fail = audit_result_name(AUDIT_FAIL);
+	if (strcmp(result, fail) == 0)
+		return RANK_FAIL;
+	if (strcmp(seen, fail) == 0)
+		return RANK_FAILS_NOW;
+	if (strcmp(result, audit_result_name(AUDIT_WARN)) == 0)
+		return RANK_WARN;
+	return strcmp(result, audit_result_name(AUDIT_UNKNOWN)) == 0 ? RANK_UNKNOWN : RANK_FINE;
+}
+
 struct findings {
 	struct span subject;
 	struct now now;
-	enum audit_result wanted; /* one sort after the other: the worst first */
+	enum finding_rank wanted; /* one sort after the other */
 	json_t *rows;
 	size_t left_out;
 };
@@ -126,7 +141,8 @@ static bool finding_add(void *ctx, const struct audit_finding *finding)
 	struct ip ip;
 	bool is_of_ip = findings->subject.n && ip_parse(findings->subject, &ip) == 0 &&
 			ip_equal(&ip, &finding->ip);
-	if (finding->result != findings->wanted ||
+	if (finding_rank(audit_result_name(finding->result), audit_result_name(finding->seen)) !=
+			findings->wanted ||
 		(!is_of_ip && !is_meant(findings->subject, finding->subject)))
 		return true;
 	if (json_array_size(findings->rows) < FINDINGS_SHOWN_MAX)
@@ -140,15 +156,14 @@ static bool finding_add(void *ctx, const struct audit_finding *finding)
 json_t *standing_view_findings(const struct control_setup *setup, struct span subject,
 	struct now now, size_t *ret_left_out)
 {
-	static const enum audit_result order[] = {AUDIT_FAIL, AUDIT_WARN, AUDIT_UNKNOWN};
 	struct findings findings = {.subject = subject, .now = now};
 	if (ret_left_out)
 		*ret_left_out = 0;
 	if (!setup->audit)
 		return json_null();
 	findings.rows = json_array();
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		findings.wanted = order[i];
+	for (unsigned i = 0; i < RANKS_SHOWN; i++) {
+		findings.wanted = (enum finding_rank)i;
 		audit_findings(setup->audit, now, finding_add, &findings);
 	}
 	if (ret_left_out)
@@ -359,19 +374,23 @@ static void say_removals(json_t *summary, const json_t *removals)
 
 static void say_findings(json_t *summary, const json_t *findings)
 {
-	size_t i, n[AUDIT_RESULTS] = {0};
+	size_t i, n[RANK_FINE + 1] = {0};
 	const json_t *row;
 	json_array_foreach(findings, i, row)
 	{
-		for (unsigned j = 0; j < AUDIT_RESULTS; j++)
-			n[j] += strcmp(text_of(row, "result"),
-					audit_result_name((enum audit_result)j)) == 0;
+		n[finding_rank(text_of(row, "result"), text_of(row, "seen"))]++;
 	}
-	if (n[AUDIT_FAIL] + n[AUDIT_WARN] + n[AUDIT_UNKNOWN])
+	if (json_array_size(findings) == 0)
+		return;
+	json_array_append_new(summary,
+		json_sprintf("our own house (reverse DNS, SPF, DKIM, DMARC, MX): %zu fail, %zu "
+			     "warn, %zu unknown",
+			n[RANK_FAIL], n[RANK_WARN], n[RANK_UNKNOWN]));
+	if (n[RANK_FAILS_NOW])
 		json_array_append_new(summary,
-			json_sprintf("our own house (reverse DNS, SPF, DKIM, DMARC, MX): %zu fail, "
-				     "%zu warn, %zu unknown",
-				n[AUDIT_FAIL], n[AUDIT_WARN], n[AUDIT_UNKNOWN]));
+			json_sprintf("our own house: %zu fail at this look, which counts when it "
+				     "was seen three times over 30 minutes",
+				n[RANK_FAILS_NOW]));
 }
 
 void standing_say(

@@ -104,6 +104,27 @@ START_TEST(test_check)
 }
 END_TEST
 
+/* Who looks now is told what is wrong now, also when it is no failure yet. */
+START_TEST(test_check_fails_now)
+{
+	json_t *data;
+	standing.has_names = true;
+	standing_start();
+	standing_pass(2 * HOUR_US);
+	standing.has_names = false;
+	pass(MINUTE_US);
+	ck_assert_int_eq(checked(CHECK, &data), 0);
+	const json_t *ptr = row_of(json_object_get(data, "findings"), "check", "ptr");
+	ck_assert_str_eq(text_at(ptr, "result"), "pass");
+	ck_assert_str_eq(text_at(ptr, "seen"), "fail");
+	ck_assert_says(data, " fail at this look");
+	render_egress(data, false);
+	ck_assert_ptr_nonnull(row_of(json_object_get(data, "findings"), "check", "ptr"));
+	json_decref(data);
+	standing_stop();
+}
+END_TEST
+
 /* ---- egress culprits ---- */
 
 START_TEST(test_culprits)
@@ -363,6 +384,7 @@ int main(void)
 	tcase_add_test(cases, test_egress);
 	tcase_add_test(cases, test_recovering);
 	tcase_add_test(cases, test_check);
+	tcase_add_test(cases, test_check_fails_now);
 	tcase_add_test(cases, test_culprits);
 	tcase_add_test(cases, test_nobody);
 	tcase_add_loop_test(cases, test_quoted, 0, ROWS(words));
