@@ -14,11 +14,9 @@
 #define HOSTS_MAX 5
 
 /* What SPF says of one address. */
-struct spf_seen {
-	struct ip ip;
+struct spf_asked {
 	char helo[NAME_SIZE];
-	enum spf_verdict verdict;
-	char term[SPF_TEXT_SIZE], why[SPF_TEXT_SIZE];
+	struct spf_seen says;
 };
 
 struct mx {
@@ -33,7 +31,7 @@ struct mx {
 struct domain {
 	char name[NAME_SIZE];
 	size_t seen_n, seen_at;
-	struct spf_seen *seen;
+	struct spf_asked *seen;
 	char *record; /* of SPF; NULL: not known yet */
 	struct spf_walk *spf;
 	struct dmarc_walk *dmarc; /* NULL: not begun, or over */
@@ -54,7 +52,7 @@ static void *domain_begin(const struct audit *a, const struct audit_unit *unit)
 			if (unit->finding[j].check != CHECK_SPF ||
 				!ip_equal(&unit->finding[j].ip, &address->ip))
 				continue;
-			d->seen[d->seen_n].ip = address->ip;
+			d->seen[d->seen_n].says.ip = address->ip;
 			memcpy(d->seen[d->seen_n++].helo, address->helo, NAME_SIZE);
 			break;
 		}
@@ -76,26 +74,20 @@ static void domain_free(void *walk)
 
 static void spf_end(struct domain *d)
 {
-	struct spf_seen *seen = &d->seen[d->seen_at++];
-	struct spf_result *result = xcalloc(1, sizeof(*result));
-	spf_result(d->spf, result);
-	seen->verdict = result->verdict;
-	memcpy(seen->term, result->term, sizeof(seen->term));
-	memcpy(seen->why, result->why, sizeof(seen->why));
-	if (!d->record)
-		d->record = xstrdup(result->record);
-	free(result);
-	spf_free(d->spf);
-	d->spf = NULL;
+	char *record = spf_take(&d->spf, &d->seen[d->seen_at++].says);
+	if (d->record)
+		free(record);
+	else
+		d->record = record;
 }
 
 /* True: there is something to ask. */
 static bool spf_next(struct domain *d, struct dns_question *ret)
 {
 	while (d->seen_at < d->seen_n) {
-		const struct spf_seen *seen = &d->seen[d->seen_at];
+		const struct spf_asked *seen = &d->seen[d->seen_at];
 		if (!d->spf)
-			d->spf = spf_new(&(struct spf_query){.ip = seen->ip,
+			d->spf = spf_new(&(struct spf_query){.ip = seen->says.ip,
 				.domain = span_of(d->name),
 				.helo = span_of(seen->helo)});
 		if (spf_question(d->spf, ret))
@@ -105,57 +97,16 @@ static bool spf_next(struct domain *d, struct dns_question *ret)
 	return false;
 }
 
-static enum audit_result spf_judgement(enum spf_verdict verdict)
-{
-	switch (verdict) {
-	case SPF_PASS:
-		return AUDIT_PASS;
-	case SPF_FAIL:
-	case SPF_PERMERROR:
-		return AUDIT_FAIL;
-	case SPF_NONE:
-	case SPF_NEUTRAL:
-	case SPF_SOFTFAIL:
-		return AUDIT_WARN;
-	case SPF_TEMPERROR:
-	case SPF_UNKNOWN:
-	case SPF_VERDICTS:
-		break;
-	}
-	return AUDIT_UNKNOWN;
-}
-
-static bool is_missing(enum spf_verdict verdict)
-{
-	return spf_judgement(verdict) != AUDIT_PASS && spf_judgement(verdict) != AUDIT_UNKNOWN &&
-	       verdict != SPF_PERMERROR;
-}
-
-static void spf_words(const struct domain *d, const struct spf_seen *seen, struct sighting *s)
-{
-	char ip[IP_TEXT_SIZE];
-	(void)ip_format(&seen->ip, ip);
-	if (seen->verdict == SPF_NONE)
-		sighting_set(s, AUDIT_WARN, "%s has no SPF record: nothing says that %s may send",
-			d->name, ip);
-	else
-		sighting_set(s, spf_judgement(seen->verdict), "%s for %s%s%s%s%s",
-			spf_verdict_name(seen->verdict), ip, seen->term[0] ? " by " : "",
-			seen->term, seen->why[0] ? ": " : "", seen->why);
-}
-
 static void spf_report(struct audit *a, struct audit_unit *unit, const struct domain *d,
 	const struct ip *missing_ip, size_t n)
 {
 	const struct spf_missing missing = {.ip = missing_ip, .n = n};
 	for (size_t i = 0; i < d->seen_n; i++) {
-		const struct spf_seen *seen = &d->seen[i];
+		const struct spf_seen *seen = &d->seen[i].says;
 		struct sighting s = {0};
-		spf_words(d, seen, &s);
-		if (is_missing(seen->verdict))
-			spf_fix(&s, d->name, d->record ? d->record : "", &missing);
-		else if (seen->verdict == SPF_PERMERROR)
-			sighting_fix(&s, "mend the SPF record of %s: %s", d->name, seen->why);
+		spf_say(&s, d->name, seen);
+		if (spf_is_missing(seen->verdict))
+			spf_fix(&s, d->name, d->record, &missing);
 		report(a, unit, CHECK_SPF, &seen->ip, &s);
 	}
 }
@@ -166,8 +117,8 @@ static void spf_report_all(struct audit *a, struct audit_unit *unit, const struc
 	size_t n = 0;
 	/* One record for all of them. */
 	for (size_t i = 0; i < d->seen_n; i++) {
-		if (is_missing(d->seen[i].verdict))
-			missing[n++] = d->seen[i].ip;
+		if (spf_is_missing(d->seen[i].says.verdict))
+			missing[n++] = d->seen[i].says.ip;
 	}
 	spf_report(a, unit, d, missing, n);
 	free(missing);

@@ -8,11 +8,12 @@
  *	volume.c     which sender domains are used most
  *	run.c        looks that are under way, one question each
  *	reverse.c    an address: its names, where they lead, HELO
+ *	helo_spf.c   an address: SPF of its HELO name
  *	authority.c  an address: what each authoritative server says
  *	domain.c     a domain: SPF for each address, DMARC, MX
  *	selector.c   a key
  *	name.c, generic.c  what a host's name may look like, and what it should not
- *	record.c     records to publish
+ *	record.c     SPF in words, records to publish
  *	finding.c    from looks to verdicts; what people see
  *	change.c     events
  *	save.c, load.c  what outlives the process
@@ -24,6 +25,7 @@
 #define POLICYD_AUDIT_INTERNAL_H
 
 #include "policyd/audit.h"
+#include "policyd/spf.h"
 #include "policyd/table.h"
 
 /* ---- finding.c ---- */
@@ -154,6 +156,46 @@ mono_t runs_due(const struct audit *a);
 void runs_drop(struct audit *a, const struct audit_unit *unit);
 void runs_free(struct audit *a);
 
+/* ---- record.c ---- */
+
+/* What SPF says of one address. */
+struct spf_seen {
+	struct ip ip;
+	enum spf_verdict verdict;
+	char term[SPF_TEXT_SIZE], why[SPF_TEXT_SIZE];
+};
+/* Of a walk that is over, and the end of it; the record that it found, to be freed. */
+char *spf_take(struct spf_walk **walk, struct spf_seen *ret);
+/* A record with the address in it would mend it. */
+bool spf_is_missing(enum spf_verdict verdict);
+/* In words; of a record that is wrong the fix too. */
+void spf_say(struct sighting *s, const char *domain, const struct spf_seen *seen);
+/* The SPF record with the mechanisms of these addresses put in front, or a sentence where it is too long. */
+struct spf_missing {
+	const struct ip *ip;
+	size_t n;
+};
+void spf_fix(struct sighting *s, const char *domain, const char *record,
+	const struct spf_missing *missing);
+
+/* ---- helo_spf.c ---- */
+
+/* SPF of the name that an address says in HELO, which receivers judge bounces by (RFC 7208 2.3, 2.4). */
+struct helo_spf {
+	struct spf_walk *walk;
+	bool is_over;
+	struct spf_seen says;
+	char *record;
+};
+/* helo: "" or no name, and there is nothing to ask. True: a question. */
+bool helo_spf_question(
+	struct helo_spf *spf, const struct ip *ip, const char *helo, struct dns_question *ret);
+void helo_spf_answered(struct helo_spf *spf, const struct dns_answer *answer);
+/* leads_here: the name has the address, so that the mechanism "a" lets it. */
+void helo_spf_judge(
+	const struct helo_spf *spf, const char *helo, bool leads_here, struct sighting *s);
+void helo_spf_free(struct helo_spf *spf);
+
 /* ---- name.c, generic.c ---- */
 
 #define NAME_SIZE 254
@@ -171,16 +213,6 @@ const char *name_reverse(const struct ip *ip, char buf[REVERSE_SIZE]);
 #define GENERIC_WHY_MAX 100
 /* How much it looks like the name of a line; from GENERIC_SCORE on it does. why: the most of it, in words. */
 unsigned generic_score(const char *name, const struct ip *ip, char why[GENERIC_WHY_MAX]);
-
-/* ---- record.c ---- */
-
-/* The SPF record with the mechanisms of these addresses put in front, or a sentence where it is too long. */
-struct spf_missing {
-	const struct ip *ip;
-	size_t n;
-};
-void spf_fix(struct sighting *s, const char *domain, const char *record,
-	const struct spf_missing *missing);
 
 /* ---- change.c ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One of our addresses as receivers look at it: its names in reverse DNS, where these lead, and whether the
- * HELO name is one of them. PTR, then the address of each name and of HELO.
+ * HELO name is one of them. PTR, then the address of each name and of HELO, then SPF of HELO.
  */
 #include <stdlib.h>
 
@@ -24,12 +24,13 @@ struct reverse {
 	struct ip ip;
 	char helo[NAME_SIZE];
 	char question[REVERSE_SIZE];
-	bool has_ptr, has_helo; /* answered */
+	bool has_ptr, has_helo; /* answered, or not to be asked */
 	size_t at;              /* of the name that is asked */
 	enum dns_result ptr;
 	size_t n, total;
 	char name[NAMES_MAX][DNS_NAME_SIZE];
 	struct lead lead[NAMES_MAX], helo_lead;
+	struct helo_spf spf;
 };
 
 static void *reverse_begin(const struct audit *a, const struct audit_unit *unit)
@@ -70,7 +71,8 @@ static bool reverse_question(void *walk, struct dns_question *ret)
 		*ret = (struct dns_question){.name = span_of(r->helo), .type = type};
 		return true;
 	}
-	return false;
+	r->has_helo = true;
+	return helo_spf_question(&r->spf, &r->ip, r->helo, ret);
 }
 
 static int by_name(const void *a, const void *b)
@@ -123,10 +125,19 @@ static void reverse_answered(void *walk, const struct dns_answer *answer)
 			take_names(r, answer);
 	} else if (r->at < r->n) {
 		r->lead[r->at++] = lead_of(answer, &r->ip);
-	} else {
+	} else if (!r->has_helo) {
 		r->has_helo = true;
 		r->helo_lead = lead_of(answer, &r->ip);
+	} else {
+		helo_spf_answered(&r->spf, answer);
 	}
+}
+
+static void reverse_free(void *walk)
+{
+	struct reverse *r = walk;
+	helo_spf_free(&r->spf);
+	free(r);
 }
 
 /* ---- what it says ---- */
@@ -276,11 +287,16 @@ static void judge_helo_here(const struct reverse *r, struct sighting *s)
 	fix_ptr(r, s);
 }
 
+static const struct lead *lead_of_helo(const struct reverse *r)
+{
+	size_t at = helo_at(r);
+	return at < r->n ? &r->lead[at] : &r->helo_lead;
+}
+
 static void judge_helo(const struct reverse *r, struct sighting *s)
 {
 	char ip[IP_TEXT_SIZE], where[IP_TEXT_SIZE + 16];
-	size_t at = helo_at(r);
-	const struct lead *lead = at < r->n ? &r->lead[at] : &r->helo_lead;
+	const struct lead *lead = lead_of_helo(r);
 	const char *fault = name_fault(r->helo);
 	(void)ip_format(&r->ip, ip);
 	if (!r->helo[0]) {
@@ -299,6 +315,11 @@ static void judge_helo(const struct reverse *r, struct sighting *s)
 			lead_text(lead, where), ip);
 		fix_helo(r, s);
 	}
+}
+
+static void judge_helo_spf(const struct reverse *r, struct sighting *s)
+{
+	helo_spf_judge(&r->spf, r->helo, lead_of_helo(r)->where == LEADS_HERE, s);
 }
 
 static void judge_name(const struct reverse *r, struct sighting *s)
@@ -350,7 +371,8 @@ static void reverse_report(struct audit *a, struct audit_unit *unit, void *walk)
 		enum audit_check check;
 		void (*judge)(const struct reverse *r, struct sighting *s);
 	} judges[] = {{CHECK_PTR, judge_ptr}, {CHECK_FCRDNS, judge_fcrdns},
-		{CHECK_HELO, judge_helo}, {CHECK_NAME, judge_name}, {CHECK_GENERIC, judge_generic}};
+		{CHECK_HELO, judge_helo}, {CHECK_HELO_SPF, judge_helo_spf},
+		{CHECK_NAME, judge_name}, {CHECK_GENERIC, judge_generic}};
 	for (size_t i = 0; i < sizeof(judges) / sizeof(judges[0]); i++) {
 		struct sighting s = {0};
 		judges[i].judge(walk, &s);
@@ -359,4 +381,4 @@ static void reverse_report(struct audit *a, struct audit_unit *unit, void *walk)
 }
 
 const struct walk_kind reverse_walk = {
-	reverse_begin, reverse_question, reverse_answered, reverse_report, free};
+	reverse_begin, reverse_question, reverse_answered, reverse_report, reverse_free};

@@ -358,6 +358,7 @@ static inline void world_order(struct world *w)
 {
 	says(w, "", REVERSE, DNS_PTR, MAIL);
 	says(w, "", MAIL, DNS_A, "192.0.2.10");
+	says(w, "", MAIL, DNS_TXT, "v=spf1 a -all");
 	says(w, "", "2.0.192.in-addr.arpa", DNS_SOA, "2026112201");
 	says(w, "", "2.0.192.in-addr.arpa", DNS_NS, "ns1.example.org|ns2.example.org");
 	says(w, "", "example.org", DNS_SOA, "7");

@@ -19,7 +19,8 @@ static struct world *in_order(const char *text)
 
 /* ---- one address ---- */
 
-static const char *const checks[] = {"ptr", "fcrdns", "helo", "name", "generic", "authority"};
+static const char *const checks[] = {
+	"ptr", "fcrdns", "helo", "helo-spf", "name", "generic", "authority"};
 
 START_TEST(all_is_well)
 {
@@ -70,6 +71,16 @@ static const struct {
 	{"", MAIL, DNS_A, "192.0.2.11", "helo", "fail", "leads to 192.0.2.11", "A 192.0.2.10"},
 	{"", REVERSE, DNS_PTR, "other.example.org", "helo", "warn",
 		"another one: other.example.org", "PTR mail.example.org."},
+	{"", MAIL, DNS_TXT, "!NODATA", "helo-spf", "warn", "mail.example.org has no SPF record",
+		"mail.example.org. TXT \"v=spf1 a -all\""},
+	{"", MAIL, DNS_TXT, "v=spf1 -all", "helo-spf", "fail", "fail for 192.0.2.10 by -all",
+		"mail.example.org. TXT \"v=spf1 ip4:192.0.2.10 -all\""},
+	{"", MAIL, DNS_TXT, "v=spf1 exists:%{l}.%{h} -all", "helo-spf", "fail", "by -all", ""},
+	{"", MAIL, DNS_TXT, "v=spf1 a:%{h} -all", "helo-spf", "pass", "", ""},
+	{"", MAIL, DNS_TXT, "v=spf1 a|v=spf1 mx", "helo-spf", "fail", "permerror",
+		"mend the SPF record of mail.example.org"},
+	{"", MAIL, DNS_TXT, "!SERVFAIL", "helo-spf", "unknown", "temperror", ""},
+	{"", REVERSE, DNS_PTR, "!SERVFAIL", "helo-spf", "pass", "", ""},
 	{"", REVERSE, DNS_PTR, "mail_1.example.org", "name", "fail", "'_'",
 		"PTR mail.example.org."},
 	{"", REVERSE, DNS_PTR, "mail.local", "name", "fail", "not in the public DNS", ""},
@@ -113,6 +124,10 @@ static const struct {
 	{"mail", "name", "fail", "no dot", ""},
 	{"ma_il.example.org", "name", "fail", "'_'", ""},
 	{"[192.0.2.10]", "helo", "fail", "", ""},
+	{"", "helo-spf", "unknown", "no HELO name", ""},
+	{"localhost", "helo-spf", "unknown", "no HELO name", ""},
+	{"web.example.org", "helo-spf", "warn", "no SPF record",
+		"web.example.org. TXT \"v=spf1 ip4:192.0.2.10 ~all\""},
 	{"web.example.org", "helo", "fail", "does not exist", "smtp_helo_name = mail.example.org"},
 	{"MAIL.Example.org.", "helo", "pass", "", ""},
 };
@@ -429,15 +444,15 @@ START_TEST(what_is_not_known_is_no_failure)
 	world_run(w, 900);
 	audit_figures(w->a, &figures);
 	ck_assert_uint_eq(figures.findings[AUDIT_UNKNOWN], 0);
-	ck_assert_uint_eq(figures.findings[AUDIT_PASS], 9);
+	ck_assert_uint_eq(figures.findings[AUDIT_PASS], 10);
 	/* It stays for a while, then nobody knows. */
 	w->is_down = true;
 	world_run(w, 2 * 3600);
 	audit_figures(w->a, &figures);
-	ck_assert_uint_eq(figures.findings[AUDIT_PASS], 9);
+	ck_assert_uint_eq(figures.findings[AUDIT_PASS], 10);
 	world_run(w, 2 * 3600);
 	audit_figures(w->a, &figures);
-	ck_assert_uint_eq(figures.findings[AUDIT_UNKNOWN], 9);
+	ck_assert_uint_eq(figures.findings[AUDIT_UNKNOWN], 10);
 	ck_assert(has_event(w, "egress:192.0.2.10 ptr pass -> unknown"));
 	world_free(w);
 }
