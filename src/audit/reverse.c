@@ -9,7 +9,8 @@
 #include "policyd/mem.h"
 
 /* As many as SPF looks at (RFC 7208 4.6.4); nobody looks at more. */
-#define NAMES_MAX 10
+#define NAMES_MAX      10
+#define LEAD_TEXT_SIZE (2 * IP_TEXT_SIZE + 32)
 
 enum leads { LEADS_UNKNOWN, LEADS_HERE, LEADS_ELSEWHERE, LEADS_NOWHERE };
 
@@ -147,9 +148,17 @@ static const char *type_of(const struct reverse *r)
 	return ip_is_v4(&r->ip) ? "A" : "AAAA";
 }
 
-/* A name of ours to write into a fix. */
+static const struct lead *lead_of_helo(const struct reverse *r)
+{
+	size_t at = helo_at(r);
+	return at < r->n ? &r->lead[at] : &r->helo_lead;
+}
+
+/* A name of ours to write into a fix; best the one that is said in HELO, which is then the only one. */
 static const char *good_name(const struct reverse *r)
 {
+	if (!name_fault(r->helo) && lead_of_helo(r)->where == LEADS_HERE)
+		return r->helo;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->lead[i].where == LEADS_HERE && !name_fault(r->name[i]))
 			return r->name[i];
@@ -197,12 +206,15 @@ static void judge_ptr(const struct reverse *r, struct sighting *s)
 	fix_ptr(r, s);
 }
 
-static const char *lead_text(const struct lead *lead, char buf[IP_TEXT_SIZE + 16])
+/* A predicate to the name. */
+static const char *lead_text(
+	const struct reverse *r, const struct lead *lead, char buf[LEAD_TEXT_SIZE])
 {
-	char ip[IP_TEXT_SIZE];
-	struct words words = words_in(buf, IP_TEXT_SIZE + 16);
+	char other[IP_TEXT_SIZE], ip[IP_TEXT_SIZE];
+	struct words words = words_in(buf, LEAD_TEXT_SIZE);
 	if (lead->where == LEADS_ELSEWHERE)
-		words_add(&words, "leads to %s", ip_format(&lead->other, ip));
+		words_add(&words, "leads to %s, not to %s", ip_format(&lead->other, other),
+			ip_format(&r->ip, ip));
 	else if (lead->where == LEADS_NOWHERE && lead->result == DNS_NXDOMAIN)
 		words_add(&words, "does not exist");
 	else
@@ -228,7 +240,7 @@ static size_t first_astray(const struct reverse *r)
 
 static void judge_fcrdns(const struct reverse *r, struct sighting *s)
 {
-	char ip[IP_TEXT_SIZE], where[IP_TEXT_SIZE + 16];
+	char ip[IP_TEXT_SIZE], where[LEAD_TEXT_SIZE];
 	size_t here, astray = first_astray(r), unknown;
 	if (!has_names(r, AUDIT_FAIL, s))
 		return;
@@ -238,15 +250,15 @@ static void judge_fcrdns(const struct reverse *r, struct sighting *s)
 	if (here < r->n && astray == r->n) {
 		sighting_set(s, AUDIT_PASS, "%s -> %.250s -> %s", ip, r->name[here], ip);
 	} else if (here < r->n) {
-		sighting_set(s, AUDIT_WARN, "of the names of %s %.150s %s, not back to it", ip,
-			r->name[astray], lead_text(&r->lead[astray], where));
+		sighting_set(s, AUDIT_WARN, "of the names of %s %.150s %s", ip, r->name[astray],
+			lead_text(r, &r->lead[astray], where));
 		fix_ptr(r, s);
 	} else if (unknown < r->n) {
 		sighting_set(s, AUDIT_UNKNOWN, "the address of %.250s could not be looked up: %s",
 			r->name[unknown], dns_result_name(r->lead[unknown].result));
 	} else {
 		sighting_set(s, AUDIT_FAIL, "%.250s, the name of %s, %s", r->name[astray], ip,
-			lead_text(&r->lead[astray], where));
+			lead_text(r, &r->lead[astray], where));
 		sighting_fix(s, "%.250s. %s %s", r->name[astray], type_of(r), ip);
 	}
 }
@@ -287,15 +299,9 @@ static void judge_helo_here(const struct reverse *r, struct sighting *s)
 	fix_ptr(r, s);
 }
 
-static const struct lead *lead_of_helo(const struct reverse *r)
-{
-	size_t at = helo_at(r);
-	return at < r->n ? &r->lead[at] : &r->helo_lead;
-}
-
 static void judge_helo(const struct reverse *r, struct sighting *s)
 {
-	char ip[IP_TEXT_SIZE], where[IP_TEXT_SIZE + 16];
+	char ip[IP_TEXT_SIZE], where[LEAD_TEXT_SIZE];
 	const struct lead *lead = lead_of_helo(r);
 	const char *fault = name_fault(r->helo);
 	(void)ip_format(&r->ip, ip);
@@ -311,8 +317,7 @@ static void judge_helo(const struct reverse *r, struct sighting *s)
 	} else if (lead->where == LEADS_HERE) {
 		judge_helo_here(r, s);
 	} else {
-		sighting_set(s, AUDIT_FAIL, "HELO %s %s, not to %s", r->helo,
-			lead_text(lead, where), ip);
+		sighting_set(s, AUDIT_FAIL, "HELO %s %s", r->helo, lead_text(r, lead, where));
 		fix_helo(r, s);
 	}
 }

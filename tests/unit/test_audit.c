@@ -68,9 +68,14 @@ static const struct {
 	{"", MAIL, DNS_A, "!NODATA", "fcrdns", "fail", "has no address", "A 192.0.2.10"},
 	{"", MAIL, DNS_A, "!SERVFAIL", "fcrdns", "unknown", "could not be looked up: SERVFAIL", ""},
 	{"", MAIL, DNS_A, "!SERVFAIL", "helo", "unknown", "could not be looked up", ""},
-	{"", MAIL, DNS_A, "192.0.2.11", "helo", "fail", "leads to 192.0.2.11", "A 192.0.2.10"},
+	{"", MAIL, DNS_A, "!NXDOMAIN", "helo", "fail", "HELO mail.example.org does not exist",
+		"A 192.0.2.10"},
+	{"", MAIL, DNS_A, "192.0.2.11", "helo", "fail", "leads to 192.0.2.11, not to 192.0.2.10",
+		"A 192.0.2.10"},
 	{"", REVERSE, DNS_PTR, "other.example.org", "helo", "warn",
 		"another one: other.example.org", "PTR mail.example.org."},
+	{"", REVERSE, DNS_PTR, "a.example.org|mail.example.org", "ptr", "warn", "a.example.org",
+		"PTR mail.example.org."},
 	{"", MAIL, DNS_TXT, "!NODATA", "helo-spf", "warn", "mail.example.org has no SPF record",
 		"mail.example.org. TXT \"v=spf1 a -all\""},
 	{"", MAIL, DNS_TXT, "v=spf1 -all", "helo-spf", "fail", "fail for 192.0.2.10 by -all",
@@ -141,6 +146,20 @@ START_TEST(helo_names)
 	struct wanted it = found(w, ME, helos[_i].check);
 	expect(&it, helos[_i].seen, helos[_i].evidence);
 	expect_fix(&it, helos[_i].fix);
+	world_free(w);
+}
+END_TEST
+
+/* Two names that both lead to the address: the one that is said in HELO is to be the one. */
+START_TEST(helo_and_another_name)
+{
+	struct world *w = in_order(ONE);
+	says(w, "", REVERSE, DNS_PTR, "a.example.org");
+	says(w, "", "a.example.org", DNS_A, "192.0.2.10");
+	world_run(w, 60);
+	struct wanted it = found(w, ME, "helo");
+	expect(&it, "warn", "whose name is another one: a.example.org");
+	expect_fix(&it, REVERSE ". PTR mail.example.org.");
 	world_free(w);
 }
 END_TEST
@@ -742,6 +761,7 @@ int main(void)
 		{"all_is_well", all_is_well, 0},
 		{"one_thing_is_wrong", one_thing_is_wrong, ROWS(broken)},
 		{"helo_names", helo_names, ROWS(helos)},
+		{"helo_and_another_name", helo_and_another_name, 0},
 		{"generic_names", generic_names, ROWS(generics)},
 		{"ipv6", ipv6, 0},
 		{"below_a_24", below_a_24, 0},
