@@ -24,6 +24,8 @@ from harness import wait_until
 IPV4, MAIL, REVERSE = '192.0.2.10', 'mail.example.org', '10.2.0.192.in-addr.arpa.'
 DNS_PORT = 53
 TTL_S = 1
+# By what stands above them.
+DELEGATED = {'example.org.': 'org.', '2.0.192.in-addr.arpa.': '192.in-addr.arpa.'}
 SOA = 'ns1.example.net. hostmaster.example.net. %d 3600 600 86400 1'
 
 NSD_CONF = '''\
@@ -121,10 +123,12 @@ class Data:
 
     def zone_of(self, owner):
         fitting = [zone for zone in self.zones if zone == '.' or owner == zone or owner.endswith('.' + zone)]
-        return max(fitting, key=len)
+        return max(fitting, key=len, default=None)
 
     def set(self, owner, kind, values):
-        zone = self.zones[self.zone_of(owner)]
+        zone = self.zones.get(self.zone_of(owner))
+        if zone is None:
+            return
         zone.pop((owner, kind), None)
         if values:
             zone[owner, kind] = list(values)
@@ -137,24 +141,34 @@ class Data:
 
 
 class House:
-    """The resolver asks the first server alone, which has the root too: a split answer does not make it waver. policyd
+    """The resolver asks the first server alone, which has the root too: what others say does not make it waver. policyd
     asks all that are named."""
 
     ZONES = ('.', 'example.org.', 'example.net.', '2.0.192.in-addr.arpa.', 'spam.example.')
 
-    def __init__(self, case, servers=2, stubs=None):
+    def __init__(self, case, servers=2, zones=(), delegated=False):
+        """zones: more of them. delegated: example.org and 2.0.192.in-addr.arpa are at the other servers, and the resolver
+        finds them by the zones above."""
+        zones = [*self.ZONES, *zones]
         self.net = own_net()
         names = ['ns%d.example.net.' % (i + 1) for i in range(servers)]
-        self.data = [Data(self.ZONES if i == 0 else self.ZONES[1:]) for i in range(servers)]
+        below = DELEGATED if delegated else {}
+        others = [zone for zone in zones[1:] if zone not in below]
+        self.data = [Data([*others, *(['.'] if i == 0 else []), *(below.values() if i == 0 else below)])
+                     for i in range(servers)]
         for data in self.data:
             for zone in data.zones:
                 data.set(zone, 'SOA', [SOA % 1])
                 data.set(zone, 'NS', names)
-            for i, name in enumerate(names):
-                data.set(name, 'A', [self.ip(i)])
+            for zone in below:
+                data.set(zone, 'NS', names[1:])
+            for j, name in enumerate(names):
+                data.set(name, 'A', [self.ip(j)])
         self.server = [Nsd(case.folder / ('nsd%d' % (i + 1)), self.ip(i), {}) for i in range(servers)]
+        known = list(self.data[0].zones)
         self.set_up()
-        self.resolver = Unbound(case.folder / 'resolver', stubs=stubs or {'.': self.server[0].address},
+        self.resolver = Unbound(case.folder / 'resolver',
+                                stubs=dict.fromkeys(known, self.server[0].address),
                                 server=['local-zone: "2.0.192.in-addr.arpa." nodefault', 'cache-max-ttl: 0',
                                         'cache-max-negative-ttl: 0'])
 
@@ -167,7 +181,7 @@ class House:
                      'example.org. TXT "v=spf1 ip4:192.0.2.0/28 -all"', MAIL + '. TXT "v=spf1 a -all"',
                      'example.org. MX 10 %s.' % MAIL,
                      '_dmarc.example.org. TXT "v=DMARC1; p=reject; rua=mailto:d@example.org"',
-                     '%s.spam.example. A 127.0.0.2' % reverse('127.0.0.2'))
+                     'test.spam.example. A 127.0.0.2', '%s.spam.example. A 127.0.0.2' % reverse('127.0.0.2'))
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -202,7 +216,17 @@ class House:
     def forget(self, i, zone):
         """This server does not have the zone any more."""
         del self.data[i].zones[zone]
-        server = self.server[i]
-        server.stop()
-        del server.zones[zone]
-        server.start()
+        del self.server[i].zones[zone]
+        self._restart(i)
+
+    def adopt(self, i, zone):
+        """It has this one as well."""
+        self.data[i].zones[zone] = {}
+        self.data[i].set(zone, 'SOA', [SOA % 1])
+        self.data[i].set(zone, 'NS', ['ns%d.example.net.' % (i + 1)])
+        self._restart(i)
+
+    def _restart(self, i):
+        self.server[i].stop()
+        self.server[i].write({zone: self.data[i].text(zone) for zone in self.data[i].zones})
+        self.server[i].start()
