@@ -144,7 +144,8 @@ struct dmarc_walk {
 	struct dmarc_record own, top;
 	struct span top_at, organisational;
 	char why[MAILAUTH_TEXT_SIZE];
-	unsigned records;
+	unsigned records; /* where there are several, at crowd */
+	struct span crowd;
 };
 
 static size_t labels_of(struct span name)
@@ -279,6 +280,7 @@ static bool record_read(
 	}
 	if (found > 1 && walk->records == 0) {
 		walk->records = found;
+		walk->crowd = walk->at;
 		int n = snprintf(walk->why, sizeof(walk->why),
 			"%.*s has %u DMARC records, so none of them counts", (int)walk->at.n,
 			walk->at.p, found);
@@ -324,6 +326,7 @@ static void holding(const struct dmarc_walk *walk, struct dmarc_result *ret)
 void dmarc_result(const struct dmarc_walk *walk, struct dmarc_result *ret)
 {
 	*ret = (struct dmarc_result){.records = walk->records};
+	span_copy(walk->crowd, ret->at, sizeof(ret->at));
 	memcpy(ret->why, walk->why, sizeof(ret->why));
 	holding(walk, ret);
 	ret->is_unknown = walk->has_failed && !walk->has_own;

@@ -309,6 +309,20 @@ START_TEST(domain_is_wrong)
 }
 END_TEST
 
+/* The name that is told is the one to mend. */
+START_TEST(dmarc_above)
+{
+	struct world *w = world_new("egress = { domains = [ \"a.b.example.org\" ]; };\n");
+	world_order(w);
+	says(w, "", "_dmarc.example.org", DNS_TXT, "v=DMARC1; p=none|v=DMARC1; p=reject");
+	world_run(w, 60);
+	struct wanted it = found(w, "a.b.example.org", "dmarc");
+	expect(&it, "fail", "_dmarc.example.org has 2 records");
+	expect_fix(&it, "_dmarc.example.org. TXT \"v=DMARC1;");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(mx_by_address)
 {
 	struct world *w = in_order(DOMAIN);
@@ -767,6 +781,7 @@ int main(void)
 		{"below_a_24", below_a_24, 0},
 		{"reverse_zone_is_not_there", reverse_zone_is_not_there, 0},
 		{"domain_is_wrong", domain_is_wrong, ROWS(domains)},
+		{"dmarc_above", dmarc_above, 0},
 		{"mx_by_address", mx_by_address, 0},
 		{"spf_of_each_address", spf_of_each_address, 0},
 		{"selectors", selectors, ROWS(keys)},
