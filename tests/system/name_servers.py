@@ -99,8 +99,14 @@ class Nsd(Daemon):
         for zone in self.zones:
             self._put(zone)
         if self.process:
+            before = self.log().count(': error: ')
             self.process.send_signal(signal.SIGHUP)
-            wait_until(self.answers, 'nsd at %s has read its zones again' % self.ip)
+            wait_until(lambda: self._took(before), 'nsd at %s has read its zones again' % self.ip)
+
+    def _took(self, errors):
+        if self.log().count(': error: ') > errors:
+            raise AssertionError('nsd: ' + self.log()[-1000:])
+        return self.answers()
 
     def freeze(self):
         """All its processes: questions go in, nothing comes out."""
