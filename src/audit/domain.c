@@ -225,6 +225,22 @@ static void mx_answered(struct domain *d, const struct dns_answer *answer)
 	mx->wants_v6 = !mx->wants_v6;
 }
 
+static void fix_mx(const struct domain *d, struct sighting *s)
+{
+	char ip[IP_TEXT_SIZE];
+	const struct spf_asked *own = d->seen_n && !name_fault(d->seen[0].helo) ? d->seen : NULL;
+	for (size_t i = 0; own && i < d->mx.n; i++) {
+		/* The MX is right, what it leads to is not there. */
+		if (strcmp(d->mx.host[i], own->helo) == 0) {
+			sighting_fix(s, "%s. %s %s", own->helo,
+				ip_is_v4(&own->says.ip) ? "A" : "AAAA",
+				ip_format(&own->says.ip, ip));
+			return;
+		}
+	}
+	sighting_fix(s, "%s. MX 10 %s.", d->name, own ? own->helo : "mail.example.org");
+}
+
 static void judge_mx(const struct domain *d, struct sighting *s)
 {
 	const struct mx *mx = &d->mx;
@@ -250,9 +266,7 @@ static void judge_mx(const struct domain *d, struct sighting *s)
 			is_own ? "there is neither MX nor address"
 			       : "none of its MX has an address");
 	if (s->seen == AUDIT_FAIL)
-		sighting_fix(s, "%s. MX 10 %s.", d->name,
-			d->seen_n && !name_fault(d->seen[0].helo) ? d->seen[0].helo
-								  : "mail.example.org");
+		fix_mx(d, s);
 }
 
 /* ---- all ---- */

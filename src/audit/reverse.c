@@ -154,16 +154,25 @@ static const struct lead *lead_of_helo(const struct reverse *r)
 	return at < r->n ? &r->lead[at] : &r->helo_lead;
 }
 
-/* A name of ours to write into a fix; best the one that is said in HELO, which is then the only one. */
-static const char *good_name(const struct reverse *r)
+/* A name in reverse DNS that may be written into a fix; NULL: none. */
+static const char *fine_name(const struct reverse *r)
 {
-	if (!name_fault(r->helo) && lead_of_helo(r)->where == LEADS_HERE)
-		return r->helo;
+	char why[GENERIC_WHY_MAX];
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->lead[i].where == LEADS_HERE && !name_fault(r->name[i]))
+		if (r->lead[i].where == LEADS_HERE && !name_fault(r->name[i]) &&
+			generic_score(r->name[i], &r->ip, why) < GENERIC_SCORE)
 			return r->name[i];
 	}
-	return name_fault(r->helo) ? "mail.example.org" : r->helo;
+	return NULL;
+}
+
+/* A name of ours for reverse DNS; best the one that is said in HELO, which is then the only one. */
+static const char *good_name(const struct reverse *r)
+{
+	const char *fine = fine_name(r);
+	if (!name_fault(r->helo) && (!fine || lead_of_helo(r)->where == LEADS_HERE))
+		return r->helo;
+	return fine ? fine : "mail.example.org";
 }
 
 static void fix_ptr(const struct reverse *r, struct sighting *s)
@@ -267,11 +276,10 @@ static void judge_fcrdns(const struct reverse *r, struct sighting *s)
 static void fix_helo(const struct reverse *r, struct sighting *s)
 {
 	char ip[IP_TEXT_SIZE];
-	size_t here = first_that(r, LEADS_HERE);
-	if (here < r->n && !name_fault(r->name[here]))
+	const char *fine = fine_name(r);
+	if (fine)
 		sighting_fix(s,
-			"smtp_helo_name = %s (main.cf, or -o of its transport in master.cf)",
-			r->name[here]);
+			"smtp_helo_name = %s (main.cf, or -o of its transport in master.cf)", fine);
 	else if (!name_fault(r->helo))
 		sighting_fix(s, "%s. %s %s", r->helo, type_of(r), ip_format(&r->ip, ip));
 	else
@@ -294,8 +302,12 @@ static void judge_helo_here(const struct reverse *r, struct sighting *s)
 			dns_result_name(r->ptr));
 		return;
 	}
-	sighting_set(s, AUDIT_WARN, "%s leads to %s, whose name is another one: %.130s", r->helo,
-		ip, r->n ? r->name[0] : "none");
+	if (r->n)
+		sighting_set(s, AUDIT_WARN, "%s leads to %s, whose name is another one: %.130s",
+			r->helo, ip, r->name[0]);
+	else
+		sighting_set(
+			s, AUDIT_WARN, "%s leads to %s, which has no name itself", r->helo, ip);
 	fix_ptr(r, s);
 }
 

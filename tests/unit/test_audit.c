@@ -52,6 +52,8 @@ static const struct {
 	{"", REVERSE, DNS_PTR, "!NXDOMAIN", "ptr", "fail", "has no name in reverse DNS",
 		REVERSE ". PTR mail.example.org."},
 	{"", REVERSE, DNS_PTR, "!NODATA", "ptr", "fail", "has no name", "PTR"},
+	{"", REVERSE, DNS_PTR, "!NODATA", "helo", "warn", "192.0.2.10, which has no name itself",
+		"PTR mail.example.org."},
 	{"", REVERSE, DNS_PTR, "!SERVFAIL", "ptr", "unknown", "could not be looked up", ""},
 	{"", REVERSE, DNS_PTR, "!TIMEOUT", "ptr", "unknown", "could not be looked up", ""},
 	{"", REVERSE, DNS_PTR, "!SERVFAIL", "fcrdns", "unknown", "could not be looked up", ""},
@@ -160,6 +162,18 @@ START_TEST(helo_and_another_name)
 	struct wanted it = found(w, ME, "helo");
 	expect(&it, "warn", "whose name is another one: a.example.org");
 	expect_fix(&it, REVERSE ". PTR mail.example.org.");
+	/* Without an address it is another one that is to be said, unless that is a line's. */
+	says(w, "", MAIL, DNS_A, "!NXDOMAIN");
+	audit_hurry(w->a, w->now);
+	world_run(w, 1);
+	it = found(w, ME, "helo");
+	expect_fix(&it, "smtp_helo_name = a.example.org");
+	says(w, "", REVERSE, DNS_PTR, "192-0-2-10.dyn.example.org");
+	says(w, "", "192-0-2-10.dyn.example.org", DNS_A, "192.0.2.10");
+	audit_hurry(w->a, w->now);
+	world_run(w, 1);
+	it = found(w, ME, "helo");
+	expect_fix(&it, "mail.example.org. A 192.0.2.10");
 	world_free(w);
 }
 END_TEST
@@ -294,6 +308,8 @@ static const struct {
 	{"example.org", DNS_MX, "gone.example.org", "mx", "fail", "none of its MX has an address",
 		""},
 	{"example.org", DNS_MX, "gone.example.org|" MAIL, "mx", "pass", MAIL, ""},
+	{MAIL, DNS_A, "!NODATA", "mx", "fail", "none of its MX has an address",
+		"mail.example.org. A 192.0.2.10"},
 	{"example.org", DNS_MX, "!NXDOMAIN", "mx", "fail", "no such domain", ""},
 };
 
