@@ -48,6 +48,13 @@ class Site:
         self.rig.sleep(6)
         return self.policyd.run_ctl('egress', 'check', '--wait', *arguments).stdout
 
+    def reload(self, old, new):
+        """With another setting; the wiring in the first lines is written anew."""
+        settings = self.policyd.config.read_text().split('\n', 3)[3]
+        assert old in settings, settings
+        self.policyd.write(settings.replace(old, new))
+        self.policyd.ctl('reload')
+
     def told(self, subject='egress:192.0.2.10'):
         return self.rig.changes('audit', subject)
 

@@ -169,6 +169,8 @@ def test_helo(case):
     site.publish('smtp.example.org. A ' + IPV4)
     equal(set(site.look()), {(IPV4, 'helo')})
     expect(site, 'helo', 'warn', ['whose name is another one: ' + MAIL])
+    site.reload('smtp.example.org', MAIL)
+    equal(site.look(), {})
 
 
 def test_helo_spf(case):

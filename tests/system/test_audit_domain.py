@@ -97,6 +97,23 @@ def test_spf_is_broken(case):
     expect(site, 'spf', 'fail', 'permerror', 'nothing.example.net')
 
 
+def test_spf_that_cannot_be_looked_up(case):
+    """An include whose servers are lame: unknown, and no failure; what failed before goes on to fail."""
+    site = Site(case)
+    site.publish('lame.example.net. NS ns9.example.net.', 'ns9.example.net. A %s.99' % site.house.net)
+    site.publish(SPF % 'ip4:192.0.2.10 include:a.lame.example.net -all')
+    expect(site, 'spf', 'pass')
+    site.publish(SPF % 'include:a.lame.example.net ip4:192.0.2.10 -all')
+    site.rig.sleep(4 * 3600)
+    row = expect(site, 'spf', 'unknown', 'temperror for 192.0.2.10', 'a.lame.example.net')
+    equal([row['result'], row['fix']], ['unknown', None])
+    site.publish(SPF % '-all')
+    site.confirm()
+    site.publish(SPF % 'include:a.lame.example.net -all')
+    row = expect(site, 'spf', 'unknown', 'fail for 192.0.2.10 by -all')
+    equal(row['result'], 'fail')
+
+
 def test_spf_of_several_addresses(case):
     """Each address has its finding; one record mends them all."""
     site = Site(case, addresses=['192.0.2.10', '192.0.2.11', '2001:db8::25'])

@@ -70,8 +70,7 @@ def test_posture_of_the_audit_is_a_setting(case):
     site.confirm()
     equal(verdicts(site)['ptr'], 'fail')
     posture(site, 'ok')
-    site.policyd.write(site.policyd.config.read_text().split('\n', 3)[3].replace('audit_severity = 0', 'audit_severity = 5'))
-    site.policyd.ctl('reload')
+    site.reload('audit_severity = 0', 'audit_severity = 5')
     posture(site, 'throttle')
 
 
