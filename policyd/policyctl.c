@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "configuration.h"
+#include "mail_header.h"
 #include "policyd/command.h"
 #include "policyd/control.h"
 #include "policyd/mem.h"
@@ -330,6 +331,10 @@ static int daemon_run(const struct client *client, const struct command_row *row
 	json_t *answer;
 	bool was_shown = false;
 	const struct control_ear ear = {.progress = progress_show, .ctx = &was_shown};
+	int code =
+		row == &command_rows[COMMAND_egress_check] ? mail_header_read(args, &err) : EX_OK;
+	if (code != EX_OK)
+		return error_tell(client, code, err.text);
 	char *line = control_line_format(row, args);
 	if (!line)
 		return usage_tell(client, row, "the arguments are too long");

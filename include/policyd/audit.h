@@ -65,6 +65,8 @@ void audit_addresses(
 void audit_domain_seen(struct audit *a, struct span domain, uint32_t recipients, struct now now);
 /* A signature of ours was seen (a signer's log line, a message of ours as received elsewhere). */
 void audit_selector_seen(struct audit *a, struct span domain, struct span selector, struct now now);
+/* The organisational domain of one that is looked at (RFC 9989 4.10.2); "": not known. Valid until the next call. */
+const char *audit_organisation(const struct audit *a, struct span domain);
 
 /* ---- the flow ---- */
 

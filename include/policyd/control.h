@@ -21,6 +21,8 @@
  *	{"progress":{"done":12,"total":80,"text":"questions answered"}}
  *	{"ok":true, ...
  *
+ * --message of egress check is the header itself: its signatures, From, Return-Path and results (mailauth.h).
+ *
  * An asker that hangs up ends what it waited for, where that changes nothing.
  */
 #ifndef POLICYD_CONTROL_H

@@ -37,16 +37,44 @@ struct dkim_signature {
 	char domain[254], selector[254], algorithm[32];
 };
 /*
+ * What a receiver says it found: one result of an Authentication-Results field, RFC 8601 2.2. Anybody may have
+ * written it; the topmost are of the last receiver. All of it is printable ASCII.
+ */
+#define AUTH_RESULTS_MAX 24
+struct auth_result {
+	char server[64];            /* as it calls itself; "" */
+	char method[8], result[16]; /* "spf", "dkim", "dmarc"; "pass", "fail", ... */
+	char detail[200];           /* what stands behind that: "smtp.mailfrom=example.org" */
+};
+/*
  * Of the header of a message as it was received elsewhere (folded fields, LF or CRLF); at most
  * DKIM_SIGNATURES_MAX. Also the domain of From (the first address; "" when it cannot be read).
  */
 struct message_auth {
 	size_t signatures;
 	struct dkim_signature signature[DKIM_SIGNATURES_MAX];
+	size_t results;
+	struct auth_result result[AUTH_RESULTS_MAX];
 	char from_domain[254];
 	char return_path_domain[254]; /* Return-Path; "" */
 };
+#define MESSAGE_HEADER_MAX (256 * 1024) /* what is beyond is not looked at */
 void message_auth_parse(struct span message, struct message_auth *ret);
+/* The next field that message_auth_parse() looks at, off the front of *rest, folds and all; false: no more. */
+bool message_auth_field(struct span *rest, struct span *ret);
+
+/*
+ * Whether a signature's d= speaks for the From domain (RFC 9989 4.4, 4.10). organisational: of the From domain,
+ * "" where it is not known; then what is not below one another and shares a suffix is unknown.
+ */
+enum dkim_alignment {
+	ALIGNED_UNKNOWN,
+	ALIGNED_STRICT,  /* the same */
+	ALIGNED_RELAXED, /* of one organisation */
+	ALIGNED_NOT
+};
+enum dkim_alignment dkim_aligned(const char *domain, const char *from, const char *organisational);
+const char *dkim_alignment_name(enum dkim_alignment alignment);
 
 /* ---- DMARC, RFC 9989 (7489 where it is the same) ---- */
 

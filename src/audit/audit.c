@@ -24,8 +24,8 @@ int64_t audit_chance(struct audit *a, int64_t below_us)
 bool audit_is_on(const struct audit *a)
 {
 	const struct config_egress *egress = &a->config->egress;
-	return egress->audit &&
-	       (a->address_n > 0 || egress->domains.n > 0 || egress->dkim_selectors.n > 0);
+	return egress->audit && (a->address_n > 0 || a->selector_n > 0 || egress->domains.n > 0 ||
+					egress->dkim_selectors.n > 0);
 }
 
 int64_t audit_interval_us(const struct audit *a)
@@ -122,7 +122,7 @@ void audit_addresses(
 
 /* ---- what is in use ---- */
 
-static bool is_looked_at(const struct audit *a, enum unit_kind kind, char *name)
+static const struct audit_unit *unit_at(const struct audit *a, enum unit_kind kind, char *name)
 {
 	const struct audit_unit like = {.kind = kind, .name = name};
 	size_t low = 0, high = a->unit_n;
@@ -130,13 +130,13 @@ static bool is_looked_at(const struct audit *a, enum unit_kind kind, char *name)
 		size_t middle = low + (high - low) / 2;
 		int order = unit_compare(&like, a->unit[middle]);
 		if (order == 0)
-			return true;
+			return a->unit[middle];
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return false;
+	return NULL;
 }
 
 static void want_update(struct audit *a)
@@ -156,7 +156,7 @@ void audit_domain_seen(struct audit *a, struct span domain, uint32_t recipients,
 		return;
 	audit_volume_add(a->volume, span_of(name), recipients);
 	a->is_dirty = true;
-	if (!is_looked_at(a, UNIT_DOMAIN, name))
+	if (!unit_at(a, UNIT_DOMAIN, name))
 		want_update(a);
 }
 
@@ -187,8 +187,16 @@ void audit_selector_seen(struct audit *a, struct span domain, struct span select
 	place->at = now.mono;
 	memcpy(place->name, name, sizeof(name));
 	a->is_dirty = true;
-	if (!is_looked_at(a, UNIT_SELECTOR, name))
+	if (!unit_at(a, UNIT_SELECTOR, name))
 		want_update(a);
+}
+
+const char *audit_organisation(const struct audit *a, struct span domain)
+{
+	char name[NAME_SIZE];
+	const struct audit_unit *unit =
+		name_canonical(domain, name) ? unit_at(a, UNIT_DOMAIN, name) : NULL;
+	return unit && unit->organisation ? unit->organisation : "";
 }
 
 /* ---- the flow ---- */

@@ -288,11 +288,21 @@ static void domain_answered(void *walk, const struct dns_answer *answer)
 		mx_answered(d, answer);
 }
 
+/* What could not be looked up leaves what was known; without any record nobody says what belongs together. */
+static void organisation_keep(struct audit_unit *unit, const struct dmarc_result *policy)
+{
+	if (policy->is_unknown)
+		return;
+	free(unit->organisation);
+	unit->organisation = policy->has_record ? xstrdup(policy->organisational) : NULL;
+}
+
 static void domain_report(struct audit *a, struct audit_unit *unit, void *walk)
 {
 	const struct domain *d = walk;
 	struct sighting dmarc = {0}, mx = {0};
 	spf_report_all(a, unit, d);
+	organisation_keep(unit, &d->policy);
 	judge_dmarc(d, &dmarc);
 	report(a, unit, CHECK_DMARC, NULL, &dmarc);
 	judge_mx(d, &mx);

@@ -272,7 +272,7 @@ static uint64_t text_bytes(const char *text)
 
 static uint64_t unit_bytes(const struct audit_unit *unit)
 {
-	uint64_t bytes = sizeof(*unit) + text_bytes(unit->name);
+	uint64_t bytes = sizeof(*unit) + text_bytes(unit->name) + text_bytes(unit->organisation);
 	for (size_t i = 0; i < unit->finding_n; i++)
 		bytes += sizeof(unit->finding[i]) + text_bytes(unit->finding[i].evidence) +
 			 text_bytes(unit->finding[i].fix);

@@ -80,6 +80,7 @@ struct audit_unit {
 	enum unit_kind kind;
 	struct ip ip; /* of an address, else zero */
 	char *name;   /* of an address "" */
+	char *organisation; /* of a domain: its organisational domain (RFC 9989 4.10.2); NULL: not known */
 	mono_t due;
 	mono_t parked; /* since when it is not there */
 	bool is_running;

@@ -55,6 +55,7 @@ void unit_free(struct audit_unit *unit)
 {
 	findings_free(unit->finding, unit->finding_n);
 	free(unit->name);
+	free(unit->organisation);
 	free(unit);
 }
 

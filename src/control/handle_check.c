@@ -10,6 +10,7 @@
 #include "digest.h"
 #include "egress_view.h"
 #include "handle_egress.h"
+#include "message_view.h"
 #include "policyd/mem.h"
 #include "policyd/suggest.h"
 #include "standing_view.h"
@@ -90,7 +91,8 @@ static void wait_turn(evutil_socket_t fd, short what, void *ctx)
 
 static bool house_is_asked(const struct control_call *call, const struct egress_check_query *query)
 {
-	return call->setup->audit && !query->only_tests && query->list.n == 0;
+	bool is_meant = query->list.n == 0 || message_is_given(call);
+	return call->setup->audit && !query->only_tests && is_meant;
 }
 
 static void house_hurry(const struct control_call *call, const struct egress_check_query *query)
@@ -227,6 +229,8 @@ static void check_finish(struct control_call *call, const struct wait *wait)
 	digest_deinit(&digest);
 	if (wait->has_house)
 		put_house(call, query.subject, data);
+	if (message_is_given(call))
+		message_put(call, data);
 	call_answer_exit(call, data, exit);
 }
 
@@ -235,8 +239,11 @@ static void check_begun(struct control_call *call, egress_check check)
 {
 	struct egress_check_state state = {0};
 	(void)egress_check_state(call->setup->egress, check, &state);
-	call_answer(call, json_pack("{s:s, s:I, s:s}", "result", "begun", "questions",
-				  (json_int_t)state.total, "see", "policyctl egress"));
+	json_t *data = json_pack("{s:s, s:I, s:s}", "result", "begun", "questions",
+		(json_int_t)state.total, "see", "policyctl egress");
+	if (message_is_given(call))
+		message_put(call, data);
+	call_answer(call, data);
 }
 
 /* Nothing to look at is nothing known. */
@@ -266,6 +273,8 @@ void handle_egress_check(struct control_call *call)
 	int r = egress_subject_of(call, buf, &query.subject, &err);
 	if (r == 0)
 		r = list_enabled(call, call_arg(call, "list"), &query.list, &err);
+	if (r == 0 && message_is_given(call) && message_take(call) != 0)
+		return;
 	if (r == 0)
 		r = orders_join(call_orders(call), &query, waits, &check, &err);
 	if (r != 0) {

@@ -64,10 +64,63 @@ static void check_walk(struct span text)
 	dmarc_free(walk);
 }
 
+static void check_line(const char *text, size_t size)
+{
+	const char *end = memchr(text, '\0', size);
+	fuzz_check(end != NULL);
+	for (const char *at = text; at < end; at++)
+		fuzz_check(*at >= ' ' && *at <= '~');
+}
+
+static void check_results(const struct message_auth *auth)
+{
+	fuzz_check(auth->results <= AUTH_RESULTS_MAX);
+	for (size_t i = 0; i < auth->results; i++) {
+		const struct auth_result *result = &auth->result[i];
+		check_line(result->server, sizeof(result->server));
+		check_line(result->method, sizeof(result->method));
+		check_line(result->result, sizeof(result->result));
+		check_line(result->detail, sizeof(result->detail));
+		fuzz_check(result->method[0] && result->result[0]);
+	}
+}
+
+/* The fields that are cut out say what the whole said. */
+static void check_fields(struct span text, const struct message_auth *auth)
+{
+	struct span rest = text, field;
+	struct message_auth again;
+	char *cut = malloc(text.n + 1);
+	size_t n = 0;
+	while (message_auth_field(&rest, &field)) {
+		fuzz_check(n + field.n <= text.n);
+		memcpy(cut + n, field.p, field.n);
+		n += field.n;
+	}
+	message_auth_parse(span_make(cut, n), &again);
+	fuzz_check(memcmp(auth, &again, sizeof(again)) == 0);
+	free(cut);
+}
+
+static void check_alignment(const struct message_auth *auth)
+{
+	for (size_t i = 0; i < auth->signatures; i++) {
+		const char *domain = auth->signature[i].domain;
+		(void)dkim_alignment_name(dkim_aligned(domain, auth->from_domain, ""));
+		(void)dkim_alignment_name(
+			dkim_aligned(domain, auth->from_domain, auth->return_path_domain));
+		fuzz_check(dkim_aligned(domain, domain, "") == ALIGNED_STRICT);
+	}
+}
+
 static void check_message(struct span text)
 {
 	struct message_auth auth;
 	message_auth_parse(text, &auth);
+	check_results(&auth);
+	if (text.n <= MESSAGE_HEADER_MAX)
+		check_fields(text, &auth);
+	check_alignment(&auth);
 	check_name(auth.from_domain);
 	check_name(auth.return_path_domain);
 	fuzz_check(auth.signatures <= DKIM_SIGNATURES_MAX);

@@ -125,6 +125,80 @@ START_TEST(test_check_fails_now)
 }
 END_TEST
 
+#define MESSAGE(more)                                                                              \
+	("{'verb':'egress check','args':{'wait':true" more                                         \
+	 ",'message':'DKIM-Signature: a=rsa-sha256; d=example.org; s=S1\\nFrom: "                  \
+	 "<a@mail.example.org>\\n"                                                                 \
+	 "DKIM-Signature: d=lists.test; s=x-\\nDKIM-Signature: d=other.org; s=k\\n"                \
+	 "Authentication-Results: mx.example.net; dkim=fail (bad \\u001b[1m) "                     \
+	 "header.d=example.org'}}")
+
+/* A message as it came elsewhere: its keys are looked at, and told beside what was found there. */
+START_TEST(test_message)
+{
+	json_t *data;
+	standing_start();
+	standing_pass(2 * HOUR_US);
+	ck_assert_int_eq(checked(MESSAGE(""), &data), 0);
+	ck_assert_str_eq(text_at(data, "message.from"), "mail.example.org");
+	ck_assert_str_eq(text_at(data, "message.organisation"), "null");
+	ck_assert_uint_eq(json_array_size(json_object_get(data, "signatures")), 3);
+	ck_assert_str_eq(text_at(data, "signatures.0.name"), "s1._domainkey.example.org");
+	ck_assert_str_eq(text_at(data, "signatures.0.algorithm"), "rsa-sha256");
+	ck_assert_str_eq(text_at(data, "signatures.0.aligned"), "relaxed");
+	ck_assert_str_eq(text_at(data, "signatures.0.key"), "fail");
+	ck_assert_str_eq(text_at(data, "signatures.0.verdict"), "unknown");
+	ck_assert_str_eq(text_at(data, "signatures.0.evidence"), "there is no key: no such name");
+	/* No label ends in a hyphen. */
+	ck_assert_str_eq(text_at(data, "signatures.1.aligned"), "no");
+	ck_assert_str_eq(text_at(data, "signatures.1.key"), "unknown");
+	ck_assert_str_eq(text_at(data, "signatures.2.name"), "k._domainkey.other.org");
+	ck_assert_str_eq(text_at(data, "signatures.2.key"), "fail");
+	ck_assert_str_eq(text_at(data, "results.0.server"), "mx.example.net");
+	ck_assert_str_eq(text_at(data, "results.0.method"), "dkim");
+	ck_assert_str_eq(text_at(data, "results.0.result"), "fail");
+	ck_assert_str_eq(text_at(data, "results.0.detail"), "(bad ?[1m) header.d=example.org");
+	ck_assert_says(
+		data, "the message is from mail.example.org, with 3 signatures, one at least");
+	json_decref(data);
+	/* One list alone is looked at, and the keys. */
+	ck_assert_int_eq(checked(MESSAGE(",'list':'plain'"), &data), 0);
+	ck_assert_str_eq(text_at(data, "signatures.0.key"), "fail");
+	json_decref(data);
+	ask_refused(&world, "{'verb':'egress check','args':{'message':'From: a@example.org'}}",
+		EX_DATAERR, "no DKIM-Signature");
+	ask_refused(&world,
+		"{'verb':'egress check','args':{'message':'DKIM-Signature: d=a.org; s=b'}}",
+		EX_DATAERR, "no From");
+	standing_stop();
+}
+END_TEST
+
+/* Without waiting: what is known, and from then on the key is one of ours. */
+START_TEST(test_message_begun)
+{
+	struct audit_figures figures;
+	standing_start();
+	json_t *data = ask_data(&world, "{'verb':'egress check','args':{'message':'DKIM-Signature: "
+					"d=example.org; s=s1\\nFrom: a@example.org'}}");
+	ck_assert_str_eq(text_at(data, "result"), "begun");
+	ck_assert_str_eq(text_at(data, "signatures.0.aligned"), "strict");
+	ck_assert_uint_eq(json_array_size(json_object_get(data, "results")), 0);
+	json_decref(data);
+	audit_figures(standing.audit, &figures);
+	ck_assert_uint_eq(figures.selectors, 1);
+	standing_stop();
+}
+END_TEST
+
+START_TEST(test_message_nowhere)
+{
+	start(EGRESS LISTS);
+	ask_refused(&world, MESSAGE(""), EX_UNAVAILABLE, "set egress.audit");
+	stop();
+}
+END_TEST
+
 /* ---- egress culprits ---- */
 
 START_TEST(test_culprits)
@@ -385,6 +459,9 @@ int main(void)
 	tcase_add_test(cases, test_recovering);
 	tcase_add_test(cases, test_check);
 	tcase_add_test(cases, test_check_fails_now);
+	tcase_add_test(cases, test_message);
+	tcase_add_test(cases, test_message_begun);
+	tcase_add_test(cases, test_message_nowhere);
 	tcase_add_test(cases, test_culprits);
 	tcase_add_test(cases, test_nobody);
 	tcase_add_loop_test(cases, test_quoted, 0, ROWS(words));
