@@ -9,6 +9,7 @@
 #include "policyd/mem.h"
 #include "policyd/metric.h"
 #include "policyd/policy_server.h"
+#include "smtp_probe.h"
 
 #define PUMP_MAX      64
 #define TIMER_MAX_US  (60 * SECOND_US)
@@ -23,11 +24,19 @@ struct asked {
 	bool is_open;
 };
 
+/* A probe that is under way. */
+struct probing {
+	struct audit_watch *watch;
+	audit_ask ask;
+	struct smtp_probe *probe; /* NULL: none */
+};
+
 struct audit_watch {
 	struct audit_watch_setup use;
 	struct audit *audit;
 	struct event *pump;
 	struct asked asked[AUDIT_IN_FLIGHT_MAX];
+	struct probing probing[AUDIT_PROBES_MAX];
 	mono_t saved;
 	bool has_begun;
 };
@@ -71,6 +80,36 @@ static void ask(struct audit_watch *watch, const struct audit_effect *effect, st
 		audit_answered(watch->audit, number, NULL, now);
 }
 
+/* ---- probes ---- */
+
+static void on_probed(void *ctx, const struct probe_outcome *outcome)
+{
+	struct probing *probing = ctx;
+	struct audit_watch *watch = probing->watch;
+	probing->probe = NULL;
+	audit_probed(watch->audit, probing->ask, outcome, clock_now());
+	audit_watch_poke(watch);
+}
+
+static void probe(struct audit_watch *watch, const struct audit_effect *effect, struct now now)
+{
+	struct probing *probing = watch->probing;
+	while (probing < watch->probing + AUDIT_PROBES_MAX && probing->probe)
+		probing++;
+	if (probing == watch->probing + AUDIT_PROBES_MAX) {
+		audit_probed(watch->audit, effect->ask, NULL, now);
+		return;
+	}
+	probing->ask = effect->ask;
+	probing->probe = smtp_probe_start(&(struct smtp_probe_setup){.base = watch->use.base,
+						  .port = SMTP_PROBE_PORT,
+						  .step_us = SMTP_PROBE_STEP_US,
+						  .whole_us = SMTP_PROBE_WHOLE_US,
+						  .done = on_probed,
+						  .ctx = probing},
+		effect->probe);
+}
+
 /* ---- what has changed ---- */
 
 static void on_stored(void *ctx, int result, int64_t id, const char *error)
@@ -104,6 +143,8 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
 	for (; n < PUMP_MAX && audit_effect(watch->audit, &effect); n++) {
 		if (effect.kind == AUDIT_ASK)
 			ask(watch, &effect, now);
+		else if (effect.kind == AUDIT_PROBE)
+			probe(watch, &effect, now);
 		else
 			event_tell(watch, &effect);
 	}
@@ -200,6 +241,8 @@ struct audit_watch *audit_watch_new(const struct audit_watch_setup *setup)
 	watch->use = *setup;
 	for (size_t i = 0; i < AUDIT_IN_FLIGHT_MAX; i++)
 		watch->asked[i].watch = watch;
+	for (size_t i = 0; i < AUDIT_PROBES_MAX; i++)
+		watch->probing[i].watch = watch;
 	watch->audit = audit_new(&audit, now);
 	watch->pump = evtimer_new(setup->base, on_pump, watch);
 	load(watch, now);
@@ -220,6 +263,8 @@ void audit_watch_free(struct audit_watch *watch)
 		if (watch->asked[i].is_open)
 			dns_client_cancel(watch->use.dns, watch->asked[i].ticket);
 	}
+	for (size_t i = 0; i < AUDIT_PROBES_MAX; i++)
+		smtp_probe_cancel(watch->probing[i].probe);
 	event_free(watch->pump);
 	audit_free(watch->audit);
 	free(watch);

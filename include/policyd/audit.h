@@ -9,7 +9,7 @@
  * cannot be looked up is unknown, never a failure.
  *
  *	audit_tick(a, now) at audit_due(a)
- *	while (audit_effect(a, &effect)) ...       ASK: dns, EVENT: store and log
+ *	while (audit_effect(a, &effect)) ...       ASK: dns, EVENT: store and log, PROBE: SMTP (probe.h)
  *	audit_answered(a, effect.ask, answer, now) exactly once for each ASK
  */
 #ifndef POLICYD_AUDIT_H
@@ -25,6 +25,7 @@
 #include "policyd/dns.h"
 #include "policyd/egress.h"
 #include "policyd/event.h"
+#include "policyd/probe.h"
 
 enum audit_result { AUDIT_UNKNOWN, AUDIT_PASS, AUDIT_WARN, AUDIT_FAIL, AUDIT_RESULTS };
 const char *audit_result_name(enum audit_result result);
@@ -76,12 +77,20 @@ typedef uint64_t audit_ask;
 void audit_answered(
 	struct audit *a, audit_ask ask, const struct dns_answer *answer, struct now now);
 
-enum audit_effect_kind { AUDIT_ASK, AUDIT_EVENT };
+/* As audit_answered(), once for each PROBE; NULL: it could not be carried out. */
+void audit_probed(
+	struct audit *a, audit_ask ask, const struct probe_outcome *outcome, struct now now);
+
+enum audit_effect_kind { AUDIT_ASK, AUDIT_EVENT, AUDIT_PROBE };
 #define AUDIT_IN_FLIGHT_MAX 16
+/* Of those so many probes at most; each domain is probed once in an interval at most. */
+#define AUDIT_PROBES_MAX        4
+#define AUDIT_PROBE_DOMAINS_MAX 100
 struct audit_effect {
 	enum audit_effect_kind kind;
 	audit_ask ask;
 	struct dns_question question;
+	const struct probe_order *probe; /* PROBE: valid until the next call */
 	struct policy_event
 		event; /* EVENT_AUDIT; account "egress:192.0.2.1" or "domain:example.org", limit the check's name */
 	bool is_grave;

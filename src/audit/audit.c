@@ -233,9 +233,13 @@ void audit_hurry(struct audit *a, struct now now)
 	if (a->wants_update)
 		update(a);
 	for (size_t i = 0; i < a->unit_n; i++) {
-		a->unit[i]->hurry = HURRY_WANTED;
-		if (!a->unit[i]->is_running)
-			a->unit[i]->due = now.mono;
+		struct audit_unit *unit = a->unit[i];
+		/* A probe is somebody else's work too. */
+		if (!is_past(unit->not_before, now.mono))
+			continue;
+		unit->hurry = HURRY_WANTED;
+		if (!unit->is_running)
+			unit->due = now.mono;
 	}
 }
 

@@ -415,5 +415,5 @@ static void authority_report(struct audit *a, struct audit_unit *unit, void *wal
 	report(a, unit, CHECK_AUTHORITY, &unit->ip, is_forward ? &forward : &reverse);
 }
 
-const struct walk_kind authority_walk = {
-	authority_begin, authority_question, authority_answered, authority_report, authority_free};
+const struct walk_kind authority_walk = {authority_begin, authority_question, authority_answered,
+	authority_report, authority_free, NULL, NULL};

@@ -310,4 +310,4 @@ static void domain_report(struct audit *a, struct audit_unit *unit, void *walk)
 }
 
 const struct walk_kind domain_walk = {
-	domain_begin, domain_question, domain_answered, domain_report, domain_free};
+	domain_begin, domain_question, domain_answered, domain_report, domain_free, NULL, NULL};

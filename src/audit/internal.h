@@ -12,6 +12,7 @@
  *	authority.c  an address: what each authoritative server says
  *	domain.c     a domain: SPF for each address, DMARC, MX
  *	selector.c   a key
+ *	probe.c      a domain: whether abuse@ and postmaster@ are accepted
  *	name.c, generic.c  what a host's name may look like, and what it should not
  *	record.c     SPF in words, records to publish
  *	finding.c    from looks to verdicts; what people see
@@ -73,7 +74,8 @@ bool finding_wants_again(const struct finding *finding);
 
 /* ---- unit.c ---- */
 
-enum unit_kind { UNIT_REVERSE, UNIT_AUTHORITY, UNIT_DOMAIN, UNIT_SELECTOR, UNIT_KINDS };
+/* Their numbers are saved. */
+enum unit_kind { UNIT_REVERSE, UNIT_AUTHORITY, UNIT_DOMAIN, UNIT_SELECTOR, UNIT_PROBE, UNIT_KINDS };
 enum hurry { HURRY_NO, HURRY_WANTED, HURRY_RUNNING };
 
 struct audit_unit {
@@ -82,6 +84,7 @@ struct audit_unit {
 	char *name;   /* of an address "" */
 	char *organisation; /* of a domain: its organisational domain (RFC 9989 4.10.2); NULL: not known */
 	mono_t due;
+	mono_t not_before; /* of a probe: whoever is in a hurry, its domain's MX is not asked again until then */
 	mono_t parked; /* since when it is not there */
 	bool is_running;
 	enum hurry hurry;
@@ -105,7 +108,9 @@ void units_forget(struct audit *a);
 /* Takes over what is known of a unit; it belongs to the audit then. */
 void unit_park(struct audit *a, struct audit_unit *unit);
 #define PARKED_KEEP_US (7 * DAY_US)
-#define UNITS_MAX      (2 * EGRESS_ADDRESSES_MAX + AUDIT_DOMAINS_MAX + AUDIT_SELECTORS_MAX)
+#define UNITS_MAX                                                                                  \
+	(2 * EGRESS_ADDRESSES_MAX + AUDIT_DOMAINS_MAX + AUDIT_SELECTORS_MAX +                      \
+		AUDIT_PROBE_DOMAINS_MAX)
 
 /* ---- volume.c ---- */
 
@@ -136,8 +141,12 @@ struct walk_kind {
 	void (*answered)(void *walk, const struct dns_answer *answer);
 	void (*report)(struct audit *a, struct audit_unit *unit, void *walk);
 	void (*free)(void *walk);
+	/* When it has no question any more: whom to probe; NULL: nobody, or it was told. Both may be absent. */
+	const struct probe_order *(*order)(void *walk);
+	/* NULL: it could not be carried out. */
+	void (*probed)(void *walk, const struct probe_outcome *outcome);
 };
-extern const struct walk_kind reverse_walk, authority_walk, domain_walk, selector_walk;
+extern const struct walk_kind reverse_walk, authority_walk, domain_walk, selector_walk, probe_walk;
 void report(struct audit *a, struct audit_unit *unit, enum audit_check check, const struct ip *ip,
 	const struct sighting *sighting);
 
@@ -147,6 +156,7 @@ struct run {
 	void *walk;
 	bool is_fresh; /* asks behind our own cache */
 	bool is_asking;
+	bool is_probing; /* what it asks is no question to DNS */
 	audit_ask id;
 	mono_t until; /* nobody waits longer for an answer */
 };

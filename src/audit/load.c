@@ -130,6 +130,8 @@ static struct audit_unit *load_head(const struct loading *load, struct reader *i
 		return NULL;
 	struct audit_unit *unit = unit_new((enum unit_kind)kind, is_named ? NULL : &ip, name);
 	unit->due = due;
+	if (kind == UNIT_PROBE)
+		unit->not_before = due;
 	if (is_past(due, a->now.mono))
 		unit->due = mono_after(a->now.mono, audit_chance(a, SPREAD_US));
 	unit->parked = parked;

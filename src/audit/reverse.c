@@ -397,5 +397,5 @@ static void reverse_report(struct audit *a, struct audit_unit *unit, void *walk)
 	}
 }
 
-const struct walk_kind reverse_walk = {
-	reverse_begin, reverse_question, reverse_answered, reverse_report, reverse_free};
+const struct walk_kind reverse_walk = {reverse_begin, reverse_question, reverse_answered,
+	reverse_report, reverse_free, NULL, NULL};

@@ -12,13 +12,14 @@ static const struct walk_kind *const kinds[UNIT_KINDS] = {
 	[UNIT_AUTHORITY] = &authority_walk,
 	[UNIT_DOMAIN] = &domain_walk,
 	[UNIT_SELECTOR] = &selector_walk,
+	[UNIT_PROBE] = &probe_walk,
 };
 
-static size_t authority_runs(const struct audit *a)
+static size_t runs_of(const struct audit *a, const struct walk_kind *kind)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < AUDIT_IN_FLIGHT_MAX; i++)
-		n += a->run[i].kind == &authority_walk;
+		n += a->run[i].kind == kind;
 	return n;
 }
 
@@ -28,10 +29,12 @@ static struct audit_unit *unit_next(const struct audit *a)
 	struct audit_unit *next = NULL;
 	if (a->run_n == AUDIT_IN_FLIGHT_MAX)
 		return NULL;
-	bool has_room = authority_runs(a) < AUTHORITY_RUNS_MAX;
+	bool has_room = runs_of(a, &authority_walk) < AUTHORITY_RUNS_MAX;
+	bool has_probe_room = runs_of(a, &probe_walk) < AUDIT_PROBES_MAX;
 	for (size_t i = 0; i < a->unit_n; i++) {
 		struct audit_unit *unit = a->unit[i];
-		if (unit->is_running || (unit->kind == UNIT_AUTHORITY && !has_room))
+		if (unit->is_running || (unit->kind == UNIT_AUTHORITY && !has_room) ||
+			(unit->kind == UNIT_PROBE && !has_probe_room))
 			continue;
 		if (!next || unit->due.us < next->due.us)
 			next = unit;
@@ -49,6 +52,8 @@ static void run_begin(struct audit *a, struct audit_unit *unit)
 	/* With many addresses a domain's names are asked again and again. */
 	run->is_fresh = is_hurried && unit->kind != UNIT_DOMAIN;
 	run->walk = run->kind->begin(a, unit);
+	if (unit->kind == UNIT_PROBE)
+		unit->not_before = mono_after(a->now.mono, audit_interval_us(a));
 	unit->is_running = true;
 	unit->hurry = is_hurried ? HURRY_RUNNING : HURRY_NO;
 	a->run_n++;
@@ -64,6 +69,8 @@ static void run_free(struct audit *a, struct run *run)
 static mono_t due_after(struct audit *a, const struct audit_unit *unit)
 {
 	int64_t us = audit_interval_us(a);
+	if (unit->kind == UNIT_PROBE)
+		return mono_after(unit->not_before, audit_chance(a, us / 10 + 1));
 	for (size_t i = 0; i < unit->finding_n; i++) {
 		if (us > AGAIN_US && finding_wants_again(&unit->finding[i]))
 			us = AGAIN_US;
@@ -86,14 +93,29 @@ static void run_end(struct audit *a, struct run *run)
 	run_free(a, run);
 }
 
-static bool put_question(struct audit *a, struct run *run, struct audit_effect *ret)
+/* False: there is nothing to ask any more. */
+static bool question_of(struct run *run, struct audit_effect *ret)
 {
 	*ret = (struct audit_effect){.kind = AUDIT_ASK};
-	if (!run->unit || !run->kind->question(run->walk, &ret->question)) {
+	run->is_probing = false;
+	if (!run->unit)
+		return false;
+	if (run->kind->question(run->walk, &ret->question)) {
+		ret->question.is_fresh = ret->question.is_fresh || run->is_fresh;
+		return true;
+	}
+	ret->kind = AUDIT_PROBE;
+	ret->probe = run->kind->order ? run->kind->order(run->walk) : NULL;
+	run->is_probing = ret->probe != NULL;
+	return run->is_probing;
+}
+
+static bool put_question(struct audit *a, struct run *run, struct audit_effect *ret)
+{
+	if (!question_of(run, ret)) {
 		run_end(a, run);
 		return false;
 	}
-	ret->question.is_fresh = ret->question.is_fresh || run->is_fresh;
 	run->id = ret->ask = ++a->serial * AUDIT_IN_FLIGHT_MAX + (uint64_t)(run - a->run);
 	run->is_asking = true;
 	run->until = mono_after(a->now.mono, ANSWER_MAX_US);
@@ -126,14 +148,39 @@ static void run_answered(struct run *run, const struct dns_answer *answer)
 		run->kind->answered(run->walk, answer);
 }
 
-void audit_answered(struct audit *a, audit_ask ask, const struct dns_answer *answer, struct now now)
+static void run_probed(struct run *run, const struct probe_outcome *outcome)
+{
+	run->is_asking = false;
+	if (run->unit)
+		run->kind->probed(run->walk, outcome);
+}
+
+/* The run that asked that and still waits, or NULL. */
+static struct run *run_of(struct audit *a, audit_ask ask, bool is_probing)
 {
 	struct run *run = &a->run[ask % AUDIT_IN_FLIGHT_MAX];
+	bool is_it = run->kind && run->is_asking && run->id == ask;
+	return is_it && run->is_probing == is_probing ? run : NULL;
+}
+
+void audit_answered(struct audit *a, audit_ask ask, const struct dns_answer *answer, struct now now)
+{
+	struct run *run = run_of(a, ask, false);
 	const struct dns_answer silence = {.result = DNS_TIMEOUT, .fetched = now.mono};
-	if (!run->kind || !run->is_asking || run->id != ask)
+	if (!run)
 		return;
 	a->now = now;
 	run_answered(run, answer ? answer : &silence);
+}
+
+void audit_probed(
+	struct audit *a, audit_ask ask, const struct probe_outcome *outcome, struct now now)
+{
+	struct run *run = run_of(a, ask, true);
+	if (!run)
+		return;
+	a->now = now;
+	run_probed(run, outcome);
 }
 
 void runs_tick(struct audit *a)
@@ -141,7 +188,11 @@ void runs_tick(struct audit *a)
 	const struct dns_answer silence = {.result = DNS_TIMEOUT, .fetched = a->now.mono};
 	for (size_t i = 0; i < AUDIT_IN_FLIGHT_MAX; i++) {
 		struct run *run = &a->run[i];
-		if (run->kind && run->is_asking && is_past(run->until, a->now.mono))
+		if (!run->kind || !run->is_asking || !is_past(run->until, a->now.mono))
+			continue;
+		if (run->is_probing)
+			run_probed(run, NULL);
+		else
 			run_answered(run, &silence);
 	}
 }

@@ -46,7 +46,8 @@ static bool is_worth_keeping(const struct audit_unit *unit)
 		if (unit->finding[i].was_known || unit->finding[i].has_failing)
 			return true;
 	}
-	return false;
+	/* When it was probed is known. */
+	return unit->not_before.us != 0;
 }
 
 /* parked: since when it is not there; it is there: now. */
@@ -58,7 +59,8 @@ static void save_unit(struct bytes *out, const struct audit_unit *unit, mono_t p
 	bytes_number(out, unit->kind);
 	save_ip(out, &unit->ip);
 	bytes_span(out, span_of(unit->name));
-	save_ago(out, unit->is_running ? now : unit->due, now);
+	mono_t due = unit->is_running ? now : unit->due;
+	save_ago(out, due.us > unit->not_before.us ? due : unit->not_before, now);
 	save_ago(out, parked, now);
 	bytes_end(out, mark);
 	for (size_t i = 0; i < unit->finding_n; i++)

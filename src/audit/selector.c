@@ -88,4 +88,4 @@ static void selector_report(struct audit *a, struct audit_unit *unit, void *walk
 }
 
 const struct walk_kind selector_walk = {
-	selector_begin, selector_question, selector_answered, selector_report, free};
+	selector_begin, selector_question, selector_answered, selector_report, free, NULL, NULL};

@@ -18,9 +18,12 @@
 
 /* ---- one ---- */
 
+/* What speaks of one subject stands together. */
 static int kind_rank(enum unit_kind kind)
 {
-	return kind <= UNIT_AUTHORITY ? 0 : (int)kind;
+	static const int ranks[UNIT_KINDS] = {
+		[UNIT_DOMAIN] = 1, [UNIT_PROBE] = 1, [UNIT_SELECTOR] = 2};
+	return ranks[kind];
 }
 
 int unit_compare(const struct audit_unit *a, const struct audit_unit *b)
@@ -130,6 +133,9 @@ static bool findings_make(const struct audit *a, struct audit_unit *unit)
 		finding_make(unit, CHECK_AUTHORITY, ip, &old);
 	} else if (unit->kind == UNIT_SELECTOR) {
 		finding_make(unit, CHECK_DKIM, ip, &old);
+	} else if (unit->kind == UNIT_PROBE) {
+		finding_make(unit, CHECK_ABUSE, ip, &old);
+		finding_make(unit, CHECK_POSTMASTER, ip, &old);
 	} else {
 		spf_findings_make(a, unit, &old);
 		finding_make(unit, CHECK_DMARC, ip, &old);
@@ -205,10 +211,15 @@ static void want_addresses(struct wanted *wanted)
 static void want_name(struct wanted *wanted, enum unit_kind kind, struct span text)
 {
 	char name[NAME_SIZE];
-	if (wanted->room == 0 || !name_canonical(text, name) || !name_is_public(name) ||
-		table_find(wanted->name, span_of(name)))
+	char key[NAME_SIZE + 1];
+	if (wanted->room == 0 || !name_canonical(text, name) || !name_is_public(name))
 		return;
-	(void)table_add(wanted->name, span_of(name), 0);
+	/* A domain may be probed, too. */
+	key[0] = (char)('0' + (int)kind);
+	size_t n = 1 + span_copy(span_of(name), key + 1, sizeof(key) - 1);
+	if (table_find(wanted->name, span_make(key, n)))
+		return;
+	(void)table_add(wanted->name, span_make(key, n), 0);
 	wanted->unit[wanted->n++] = unit_new(kind, NULL, span_of(name));
 	wanted->room--;
 }
@@ -241,6 +252,27 @@ static void want_domains(struct wanted *wanted)
 	wanted->room += kept;
 	want_volume(wanted);
 	want_strings(wanted, UNIT_DOMAIN, &config->local_domains);
+}
+
+/*
+ * Mail goes to the domain of a host, not to the host: its name without the first label, if that leaves two. This
+ * may be wrong; then there is no MX, and nothing is known of it.
+ */
+static struct span domain_of_host(const char *host)
+{
+	const char *dot = strchr(host, '.');
+	return span_of(dot && strchr(dot + 1, '.') ? dot + 1 : host);
+}
+
+static void want_probes(struct wanted *wanted)
+{
+	const struct audit *a = wanted->a;
+	wanted->room = a->config->egress.probe ? AUDIT_PROBE_DOMAINS_MAX : 0;
+	for (size_t i = 0; i < a->address_n; i++) {
+		if (is_asked(&a->address[i]))
+			want_name(wanted, UNIT_PROBE, domain_of_host(a->address[i].helo));
+	}
+	want_strings(wanted, UNIT_PROBE, &a->config->local_domains);
 }
 
 static void want_selectors(struct wanted *wanted)
@@ -344,6 +376,7 @@ static void want_all(struct wanted *wanted)
 	want_addresses(wanted);
 	want_domains(wanted);
 	want_selectors(wanted);
+	want_probes(wanted);
 	table_free(wanted->name);
 	qsort(wanted->unit, wanted->n, sizeof(void *), by_unit);
 }

@@ -57,6 +57,15 @@ static void check_looks(struct diag *diag, const struct config_egress *egress)
 			egress->listed_looks, egress->listed_of, egress->listed_of);
 }
 
+static void check_probe(struct diag *diag, const struct config_egress *egress)
+{
+	if (egress->probe && !egress->audit)
+		diag_warning(diag, egress->place,
+			"egress.probe asks nobody while egress.audit is false: set egress.audit = "
+			"true, or "
+			"remove egress.probe");
+}
+
 /* Its number in egress.addresses, or their number. */
 static size_t address_called(const struct config_egress *egress, const char *text)
 {
@@ -191,5 +200,6 @@ void check_world(struct diag *diag, const struct config *config)
 	check_transports(diag, &config->egress, true);
 	check_transports(diag, &config->egress, false);
 	check_looks(diag, &config->egress);
+	check_probe(diag, &config->egress);
 	check_dns(diag, &config->dns);
 }

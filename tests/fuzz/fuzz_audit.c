@@ -21,7 +21,7 @@ static const char rules[] =
 	"local_domains = [ \"example.org\", \"example.net\" ];\n"
 	"egress = { addresses = ( { address = \"192.0.2.10\"; helo = \"mail.example.org\"; },"
 	" { address = \"2001:db8::25\"; } ); domains = [ \"a.example.com\" ];"
-	" dkim_selectors = [ \"s1._domainkey.example.org\" ]; };\n";
+	" dkim_selectors = [ \"s1._domainkey.example.org\" ]; probe = true; };\n";
 
 struct input {
 	struct span rest;
@@ -170,6 +170,20 @@ static void answer(struct audit *a, struct input *in, const struct audit_effect 
 	audit_answered(a, effect->ask, byte == 0xff ? NULL : &reply, in->now);
 }
 
+static void probed(struct audit *a, struct input *in, const struct audit_effect *effect)
+{
+	const struct probe_order *order = effect->probe;
+	uint8_t byte = take(in);
+	struct probe_outcome outcome = {.server = "mx.example.org [192.0.2.1]"};
+	fuzz_check(order->n > 0 && order->n <= PROBE_TARGETS_MAX && order->domain[0] &&
+		   order->helo[0]);
+	for (size_t i = 0; i < PROBE_RECIPIENTS; i++)
+		outcome.said[i].code = take(in) * 4U;
+	in->answers++;
+	if (byte & 1)
+		audit_probed(a, effect->ask, byte & 2 ? NULL : &outcome, in->now);
+}
+
 static void step(struct audit *a, struct input *in)
 {
 	struct audit_effect effect;
@@ -177,6 +191,10 @@ static void step(struct audit *a, struct input *in)
 	while (in->answers < ANSWERS && audit_effect(a, &effect)) {
 		if (effect.kind == AUDIT_EVENT) {
 			fuzz_check(effect.event.reason.n <= EVENT_REASON_MAX);
+			continue;
+		}
+		if (effect.kind == AUDIT_PROBE) {
+			probed(a, in, &effect);
 			continue;
 		}
 		fuzz_check(effect.question.name.n > 0 && effect.question.name.n < DNS_NAME_SIZE);

@@ -20,7 +20,7 @@ OWNER = {
     'limits': 'limits.h',
     'signals': 'signals.h',
     'egress': 'egress.h',
-    'audit': 'audit.h audit.def spf.h mailauth.h',
+    'audit': 'audit.h audit.def spf.h mailauth.h probe.h',
     'posture': 'posture.h speaks.h ledger.h',
     'engine': 'engine.h charge.h decision.h culprit.h',
     'store': 'store.h snapshot.h writer.h lines.h',

@@ -51,6 +51,11 @@ struct world {
 	size_t asked, open_most, burst_most; /* burst: questions of one second */
 	bool is_down;                        /* every question: SERVFAIL */
 	bool is_silent;                      /* no answer at all */
+	size_t probes;
+	struct probe_order order; /* the last one's */
+	audit_ask probe_ask;
+	const struct probe_outcome *outcome; /* of each probe; NULL: it could not be made */
+	bool is_probe_silent;
 };
 
 static inline void says(
@@ -129,7 +134,11 @@ static inline void reply_value(struct reply *reply, enum dns_type type, char *va
 		rr->serial = (uint32_t)strtoul(value, NULL, 10);
 		rr->name = SPAN("ns1.example.org");
 	} else {
-		rr->name = span_of(value);
+		/* "10 mx.example.org" */
+		char *name = value;
+		if (type == DNS_MX && value[0] >= '0' && value[0] <= '9')
+			rr->preference = (uint16_t)strtoul(value, &name, 10);
+		rr->name = span_of(name + (*name == ' '));
 	}
 }
 
@@ -242,6 +251,15 @@ static inline void world_event(struct world *w, const struct audit_effect *effec
 		w->event[w->event_n++] = strdup(text);
 }
 
+static inline void world_probe(struct world *w, const struct audit_effect *effect)
+{
+	w->order = *effect->probe;
+	w->probes++;
+	w->probe_ask = effect->ask;
+	if (!w->is_probe_silent)
+		audit_probed(w->a, effect->ask, w->outcome, w->now);
+}
+
 /* All that can be done at once. */
 static inline void world_step(struct world *w)
 {
@@ -253,6 +271,10 @@ static inline void world_step(struct world *w)
 		struct audit_figures figures;
 		if (effect.kind == AUDIT_EVENT) {
 			world_event(w, &effect);
+			continue;
+		}
+		if (effect.kind == AUDIT_PROBE) {
+			world_probe(w, &effect);
 			continue;
 		}
 		audit_figures(w->a, &figures);

@@ -299,6 +299,7 @@ static const struct mistake {
 		"W t.conf:1: relay_networks \"0.0.0.0/0\": everybody"},
 	{"aup = \"\xc3\xa9\";", "W t.conf:1: aup \"\\xc3\\xa9\": replies are ASCII"},
 	{"limits = ( );", "W t.conf:1: no limits: nothing is limited"},
+	{"egress = { audit = false; probe = true; };", "W t.conf:1: egress.probe asks nobody"},
 	{"cluster = { any = \"thing\"; };\n",
 		"W t.conf:1: the module for \"cluster\" is not built into this policyd; "
 		"the setting is ignored"},
