@@ -116,8 +116,9 @@ class Nsd(Daemon):
         os.killpg(self.process.pid, signal.SIGCONT)
 
     def stop(self):
-        if self.process:
-            self.thaw()
+        with contextlib.suppress(ProcessLookupError):
+            if self.process:
+                self.thaw()
         super().stop()
 
 
