@@ -103,7 +103,8 @@ void dmarc_answered(struct dmarc_walk *walk, const struct dns_answer *answer);
 struct dmarc_result {
 	bool is_unknown; /* a look-up failed before it could be told */
 	bool has_record; /* the one that holds for the domain */
-	char at[254];    /* where it stands, or where there are several: "example.org"; "" */
+	char at[254];    /* where it stands: "example.org" */
+	char crowd[254]; /* the first name that has several, which is as none; "" */
 	char organisational[254];
 	struct dmarc_record record;
 	unsigned records; /* at that name; more than one is none (RFC 9989 4.10) */

@@ -326,7 +326,7 @@ static void holding(const struct dmarc_walk *walk, struct dmarc_result *ret)
 void dmarc_result(const struct dmarc_walk *walk, struct dmarc_result *ret)
 {
 	*ret = (struct dmarc_result){.records = walk->records};
-	span_copy(walk->crowd, ret->at, sizeof(ret->at));
+	span_copy(walk->crowd, ret->crowd, sizeof(ret->crowd));
 	memcpy(ret->why, walk->why, sizeof(ret->why));
 	holding(walk, ret);
 	ret->is_unknown = walk->has_failed && !walk->has_own;

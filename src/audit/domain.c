@@ -143,9 +143,22 @@ static bool dmarc_next(struct domain *d, struct dns_question *ret)
 
 static void fix_dmarc(const struct domain *d, struct sighting *s)
 {
-	const char *at = d->policy.at[0] ? d->policy.at : d->name;
+	const struct dmarc_result *policy = &d->policy;
+	const char *at = policy->at[0] ? policy->at : policy->crowd[0] ? policy->crowd : d->name;
 	sighting_fix(
 		s, "_dmarc.%s. TXT \"v=DMARC1; p=none; rua=mailto:postmaster@%.120s\"", at, at);
+}
+
+/* The domain's own are several, and so it is another one's that holds. */
+static void warn_of_crowd(const struct domain *d, struct sighting *s)
+{
+	const struct dmarc_result *policy = &d->policy;
+	if (strcmp(policy->crowd, d->name) != 0)
+		return;
+	sighting_set(s, AUDIT_WARN,
+		"_dmarc.%.150s has several records, which is as none: that of %.150s holds",
+		policy->crowd, policy->at);
+	sighting_fix(s, "_dmarc.%s.: leave one TXT record with v=DMARC1 there", policy->crowd);
 }
 
 static void judge_dmarc(const struct domain *d, struct sighting *s)
@@ -156,8 +169,8 @@ static void judge_dmarc(const struct domain *d, struct sighting *s)
 			policy->why[0] ? ": " : "", policy->why);
 	} else if (!policy->has_record && policy->records > 1) {
 		sighting_set(s, AUDIT_FAIL,
-			"_dmarc.%s has %u records, which is as none (RFC 9989 4.10)",
-			policy->at[0] ? policy->at : d->name, policy->records);
+			"_dmarc.%s has %u records, which is as none (RFC 9989 4.10)", policy->crowd,
+			policy->records);
 		fix_dmarc(d, s);
 	} else if (!policy->has_record) {
 		sighting_set(s, AUDIT_WARN,
@@ -173,6 +186,7 @@ static void judge_dmarc(const struct domain *d, struct sighting *s)
 		sighting_set(s, record->why[0] ? AUDIT_WARN : AUDIT_PASS, "p=%s of %s%s%s%s",
 			record->policy, policy->at, record->is_testing ? ", testing" : "",
 			record->why[0] ? ": " : "", record->why);
+		warn_of_crowd(d, s);
 	}
 }
 

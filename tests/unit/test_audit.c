@@ -335,6 +335,15 @@ START_TEST(dmarc_above)
 	struct wanted it = found(w, "a.b.example.org", "dmarc");
 	expect(&it, "fail", "_dmarc.example.org has 2 records");
 	expect_fix(&it, "_dmarc.example.org. TXT \"v=DMARC1;");
+	says(w, "", "_dmarc.example.org", DNS_TXT, "v=DMARC1; p=reject");
+	says(w, "", "_dmarc.a.b.example.org", DNS_TXT, "v=DMARC1; p=none|v=DMARC1; p=reject");
+	audit_hurry(w->a, w->now);
+	world_run(w, 1);
+	it = found(w, "a.b.example.org", "dmarc");
+	expect(&it, "warn",
+		"_dmarc.a.b.example.org has several records, which is as none: that of "
+		"example.org");
+	expect_fix(&it, "_dmarc.a.b.example.org.: leave one");
 	world_free(w);
 }
 END_TEST

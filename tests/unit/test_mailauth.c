@@ -344,7 +344,7 @@ static void dmarc_through(const char *zone, struct span domain, struct found *re
 
 struct walk_row {
 	const char *zone, *domain;
-	const char *at, *organisational, *policy; /* at NULL: unknown; policy "": no record */
+	const char *at, *organisational, *policy; /* at "": none; NULL: unknown */
 	unsigned records;
 };
 #define REJECT "TXT v=DMARC1; p=reject"
@@ -374,10 +374,10 @@ static const struct walk_row walks[] = {
 	{"_dmarc.co.uk " REJECT ";psd=y\n_dmarc.uk " NONE, "co.uk", "co.uk", "co.uk", "reject", 1},
 	{"_dmarc.com " REJECT, "example.com", "com", "com", "reject", 1},
 	/* several are none */
-	{"_dmarc.example.com " REJECT "\n_dmarc.example.com " NONE, "example.com", "example.com",
+	{"_dmarc.example.com " REJECT "\n_dmarc.example.com " NONE, "example.com", "",
 		"example.com", "", 2},
-	{"_dmarc.example.com " REJECT "\n_dmarc.example.com " NONE, "a.b.example.com",
-		"example.com", "a.b.example.com", "", 2},
+	{"_dmarc.example.com " REJECT "\n_dmarc.example.com " NONE, "a.b.example.com", "",
+		"a.b.example.com", "", 2},
 	{"_dmarc.a.example.com " REJECT "\n_dmarc.a.example.com " NONE
 	 "\n_dmarc.example.com " REJECT,
 		"a.example.com", "example.com", "example.com", "reject", 1},
@@ -402,7 +402,7 @@ START_TEST(each_walk)
 	struct found found;
 	dmarc_through(row->zone, span_of(row->domain), &found);
 	ck_assert(found.result.is_unknown == !row->at);
-	ck_assert(found.result.has_record == (row->policy[0] != '\0'));
+	ck_assert(found.result.has_record == (row->at && row->at[0]));
 	ck_assert_str_eq(found.result.at, row->at ? row->at : "");
 	ck_assert_str_eq(found.result.organisational, row->organisational);
 	ck_assert_str_eq(found.result.record.policy, row->policy);
@@ -466,6 +466,7 @@ START_TEST(tells_of_walks)
 	struct found found;
 	dmarc_through("_dmarc.a.test " REJECT "\n_dmarc.a.test " NONE "\n", SPAN("a.test"), &found);
 	ck_assert_str_eq(found.result.why, "a.test has 2 DMARC records, so none of them counts");
+	ck_assert_str_eq(found.result.crowd, "a.test");
 	dmarc_through("_dmarc.a.test TXT !TIMEOUT", SPAN("b.a.test"), &found);
 	ck_assert_str_eq(found.result.why, "TXT of _dmarc.a.test: timeout");
 	dmarc_through("_dmarc.a.test TXT v=DMARC1", SPAN("a.test"), &found);
