@@ -4,7 +4,6 @@
  * size: nothing is verified with it.
  */
 #include <stdint.h>
-#include <stdio.h>
 
 #include "policyd/mailauth.h"
 #include "tag_list.h"
@@ -156,15 +155,15 @@ static void blame(struct dkim_key *key, enum dkim_fault fault, const char *why)
 
 static void rsa_judge(struct dkim_key *key, const struct key_bytes *bytes)
 {
-	char why[MAILAUTH_TEXT_SIZE];
 	key->bits = rsa_bits(bytes);
-	int n = snprintf(why, sizeof(why), "an RSA key of %u bits", key->bits);
-	if (n < 0 || key->bits == 0)
+	if (key->bits == 0)
 		blame(key, DKIM_BAD, "p= is no RSA key");
 	else if (key->bits < RSA_BITS_LEAST)
-		blame(key, DKIM_BAD, why);
-	else if (key->bits < RSA_BITS_SHOULD || key->bits > RSA_BITS_MOST)
-		blame(key, DKIM_WARN, why);
+		blame(key, DKIM_BAD, "receivers take no RSA key of less than 1024 bits");
+	else if (key->bits < RSA_BITS_SHOULD)
+		blame(key, DKIM_WARN, "an RSA key should have 2048 bits");
+	else if (key->bits > RSA_BITS_MOST)
+		blame(key, DKIM_WARN, "receivers need not take an RSA key of more than 4096 bits");
 }
 
 static void ed25519_judge(struct dkim_key *key, const struct key_bytes *bytes)

@@ -19,7 +19,8 @@ class Site:
                  **more):
         self.house = case.stack.enter_context(House(case, servers, zones, delegated))
         lists = {'domains': domains, 'dkim_selectors': selectors}
-        egress = ' '.join('%s = [ %s ];' % (name, ', '.join('"%s"' % v for v in values)) for name, values in lists.items())
+        egress = ' '.join('%s = [ %s ];' % (name, ', '.join('"%s"' % v for v in values))
+                          for name, values in lists.items())
         self.rig = Rig(case, self.house.resolver.address, blocklists=[blocklist('spam', subjects=['ipv4', 'domain'])],
                        audit=True, egress=egress, text=text, **more)
         self.publish, self.withdraw = self.house.publish, self.house.withdraw

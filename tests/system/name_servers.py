@@ -154,8 +154,8 @@ class House:
     ZONES = ('.', 'example.org.', 'example.net.', '2.0.192.in-addr.arpa.', 'spam.example.')
 
     def __init__(self, case, servers=2, zones=(), delegated=False):
-        """zones: more of them. delegated: example.org and 2.0.192.in-addr.arpa are at the other servers, and the resolver
-        finds them by the zones above."""
+        """zones: more of them. delegated: example.org and 2.0.192.in-addr.arpa are at the other servers, and the
+        resolver finds them by the zones above."""
         zones = [*self.ZONES, *zones]
         self.net = own_net()
         names = ['ns%d.example.net.' % (i + 1) for i in range(servers)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Our own house, as real authoritative servers (nsd) and a real resolver (unbound) show it: what is wrong is found, told
-with its evidence, and gone when the record that was asked for is published."""
+"""Our own house, as real authoritative servers (nsd) and a real resolver (unbound) show it: what is wrong is found,
+told with its evidence, and gone when the record that was asked for is published."""
 from audit_rig import Site
 from harness import contains, equal
 from name_servers import IPV4, MAIL, REVERSE
@@ -60,7 +60,8 @@ def test_servers_are_lame(case):
     site = Site(case, servers=4)
     equal(site.look(), {})
     site.house.forget(1, REVERSE_ZONE)
-    expect(site, 'authority', 'warn', ['of the 4 servers of 2.0.192.in-addr.arpa 1 are lame: ns2.example.net (REFUSED)'],
+    expect(site, 'authority', 'warn',
+           ['of the 4 servers of 2.0.192.in-addr.arpa 1 are lame: ns2.example.net (REFUSED)'],
            ['mend these servers, or take them out of the NS records of 2.0.192.in-addr.arpa'])
     site.house.forget(2, REVERSE_ZONE)
     expect(site, 'authority', 'warn', ['2 are lame: ns2.example.net (REFUSED), ns3.example.net (REFUSED)'])
@@ -85,7 +86,8 @@ def test_servers_by_name_alone(case):
     site.publish(*('ns%d.example.net. A %s' % (i + 1, site.house.ip(i)) for i in range(2)))
     site.publish('ns3.example.net. TXT "was here"', *(
         '%s NS ns%d.example.net.' % (REVERSE_ZONE, n) for n in (1, 2, 3)))
-    expect(site, 'authority', 'warn', ['of the 3 servers', 'ns3.example.net (has no address)'], ['take them out of the NS'])
+    expect(site, 'authority', 'warn', ['of the 3 servers', 'ns3.example.net (has no address)'],
+           ['take them out of the NS'])
 
 
 def test_classless(case):
@@ -108,7 +110,8 @@ def test_delegation_is_lame(case):
         for i in (1, 2):
             site.house.forget(i, zone)
         site.forget()
-        row = expect(site, 'authority', 'warn', [zone.rstrip('.') + ' cannot be looked up (SERVFAIL)'], ['ask who runs'])
+        row = expect(site, 'authority', 'warn', [zone.rstrip('.') + ' cannot be looked up (SERVFAIL)'],
+                     ['ask who runs'])
     equal(row['result'], 'warn')
     # What was right stays so for three intervals, and is unknown then.
     equal({check for _, check in site.look()}, {'authority'})
@@ -125,7 +128,8 @@ def test_ptr(case):
     site = Site(case)
     equal(site.look(), {})
     site.withdraw(REVERSE, 'PTR')
-    row = expect(site, 'ptr', 'fail', ['192.0.2.10 has no name in reverse DNS'], ['who gave you the address has it set'])
+    row = expect(site, 'ptr', 'fail', ['192.0.2.10 has no name in reverse DNS'],
+                 ['who gave you the address has it set'])
     expect(site, 'fcrdns', 'fail', ['192.0.2.10 has no name in reverse DNS'])
     site.publish(row['fix'].split(' (')[0])
     equal(site.look(), {})
@@ -135,12 +139,14 @@ def test_ptr(case):
     site.publish(row['fix'].split(' (')[0])
     equal(site.look(), {})
     site.publish(MAIL + '. A 192.0.2.9')
-    row = expect(site, 'fcrdns', 'fail', ['mail.example.org, the name of 192.0.2.10, leads to 192.0.2.9, not to 192.0.2.10'])
+    row = expect(site, 'fcrdns', 'fail',
+                 ['mail.example.org, the name of 192.0.2.10, leads to 192.0.2.9, not to 192.0.2.10'])
     expect(site, 'helo', 'fail', ['HELO mail.example.org leads to 192.0.2.9, not to 192.0.2.10'])
     site.publish(row['fix'])
     equal(site.look(), {})
     site.withdraw(MAIL + '.', 'A')
-    row = expect(site, 'fcrdns', 'fail', ['mail.example.org, the name of 192.0.2.10, has no address'])
+    row = expect(site, 'fcrdns', 'fail',
+                 ['mail.example.org, the name of 192.0.2.10, has no address'])
     site.publish(row['fix'])
     equal(site.look(), {})
 
@@ -154,7 +160,8 @@ def test_names(case):
             ('ip-192-0-2-10.dynamic.example.org', 'generic', 'warn', "looks like the name of a customer's line"),
             ('out.example.org', 'helo', 'warn', 'leads to 192.0.2.10, whose name is another one: out.example.org')):
         site.publish('%s PTR %s.' % (REVERSE, name), name + '. A ' + IPV4)
-        expect(site, check, seen, [name if check != 'helo' else MAIL, evidence], [MAIL if check != 'generic' else 'of your own'])
+        expect(site, check, seen, [name if check != 'helo' else MAIL, evidence],
+               [MAIL if check != 'generic' else 'of your own'])
     site.publish('%s PTR %s.' % (REVERSE, MAIL))
     equal(site.look(), {})
 
@@ -164,7 +171,8 @@ def test_helo(case):
     site = Site(case, addresses=['{ address = "192.0.2.10"; helo = "smtp.example.org"; }'])
     expect(site, 'helo', 'fail', ['HELO smtp.example.org does not exist'], ['smtp_helo_name = ' + MAIL])
     # Bounces that it sends are judged by that name too.
-    row = expect(site, 'helo-spf', 'warn', ['smtp.example.org has no SPF record: nothing says that 192.0.2.10 may send'])
+    row = expect(site, 'helo-spf', 'warn',
+                 ['smtp.example.org has no SPF record: nothing says that 192.0.2.10 may send'])
     site.publish(row['fix'])
     site.publish('smtp.example.org. A ' + IPV4)
     equal(set(site.look()), {(IPV4, 'helo')})
@@ -174,7 +182,7 @@ def test_helo(case):
 
 
 def test_helo_spf(case):
-    """The record that is asked for, where there is none; one that refuses its own host; one that cannot be looked up."""
+    """The record that is asked for, where there is none, and where there is one that refuses its own host."""
     site = Site(case)
     site.withdraw(MAIL + '.', 'TXT')
     row = expect(site, 'helo-spf', 'warn', ['mail.example.org has no SPF record'])

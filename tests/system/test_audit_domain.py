@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""A domain that we send for, in real DNS: SPF, DKIM, DMARC and MX, right and wrong; the record that is told to be published
-is published as it was told, and is right."""
+"""A domain that we send for, in real DNS: SPF, DKIM, DMARC and MX, right and wrong; the record that is told to be
+published is published as it was told, and is right."""
 import base64
 import subprocess
 
@@ -44,7 +44,8 @@ def test_spf_lets_us(case):
     site.publish('_a.example.net. TXT "v=spf1 include:_b.example.net ?all"',
                  '_b.example.net. TXT "v=spf1 ip4:198.51.100.0/24 redirect=_c.example.net"',
                  '_c.example.net. TXT "v=spf1 ip4:192.0.2.0/24 -all"',
-                 '10.2.0.192._spf.example.net. A 127.0.0.2', '192.0.2.10.mail.example.org.here.example.net. A 127.0.0.2')
+                 '10.2.0.192._spf.example.net. A 127.0.0.2',
+                 '192.0.2.10.mail.example.org.here.example.net. A 127.0.0.2')
     for terms in ('ip4:192.0.2.10 -all', 'include:_a.example.net -all', 'a:mail.example.org -all', 'mx -all',
                   'a:nobody.example.net mx/28 -all', 'ptr:example.org -all', 'exists:%{ir}._spf.example.net -all',
                   'exists:%{i}.%{h}.here.%{d2r}.example.net exists:%{i}.%{h}.here.example.net -all',
@@ -142,8 +143,10 @@ def test_dkim(case):
     for record, seen, evidence in (
             (strings('v=DKIM1; k=rsa; p=' + sound), 'pass', ''),
             ('"v=DKIM1; h=sha256; " ' + strings('p=' + sound, 100), 'pass', ''),
-            (strings('v=DKIM1; k=rsa; p=' + rsa_key(1024)), 'warn', 'a key for rsa of 1024 bits: an RSA key of 1024 bits'),
-            (strings('v=DKIM1; k=rsa; p=' + rsa_key(512)), 'fail', 'an RSA key of 512 bits'),
+            (strings('v=DKIM1; k=rsa; p=' + rsa_key(1024)), 'warn',
+             'a key for rsa of 1024 bits: an RSA key should have 2048 bits'),
+            (strings('v=DKIM1; k=rsa; p=' + rsa_key(512)), 'fail',
+             'a key for rsa of 512 bits: receivers take no RSA key of less than 1024 bits'),
             ('"v=DKIM1; p="', 'fail', 'the key is revoked: p= is empty'),
             ('"v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3"', 'fail', 'p= is no RSA key'),
             (strings('v=DKIM1; h=sha1; p=' + sound), 'fail', 'h= does not allow sha256'),

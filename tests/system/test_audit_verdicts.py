@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""What becomes of what a look saw: a verdict, an event, a posture, an exit code; over restarts, and while nobody answers."""
+"""What becomes of what a look saw: a verdict, an event, a posture, an exit code; over restarts, and while nobody
+answers."""
 from audit_rig import APART_S, Site
 from egress_rig import IPV4
 from harness import contains, equal, wait_until
@@ -52,8 +53,8 @@ def test_a_failure_takes_half_an_hour(case):
 
 
 def test_posture(case):
-    """A failure counts up to posture.audit_severity, what warns and what is wrong with a domain not at all; the exit code
-    is that of the lists."""
+    """A failure counts up to posture.audit_severity, what warns and what is wrong with a domain not at all; the exit
+    code is that of the lists."""
     site = Site(case, text='posture = { calm = "2m"; };')
     site.publish(MAIL + '. TXT "v=spf1 -all"', 'example.org. TXT "v=spf1 -all"', 'example.org. MX 0 .')
     site.confirm()
@@ -98,8 +99,8 @@ def test_restart(case):
     site.rig.start()
 
     def known(rows):
-        return [{key: row[key] for key in ('subject', 'check', 'result', 'seen', 'evidence', 'fix', 'since', 'looked_at')}
-                for row in rows]
+        keys = ('subject', 'check', 'result', 'seen', 'evidence', 'fix', 'since', 'looked_at')
+        return [{key: row[key] for key in keys} for row in rows]
     equal(known(site.rig.data('egress')['findings']), known(before))
     for server in site.house.server:
         server.thaw()
@@ -133,7 +134,8 @@ def test_nobody_answers_for_a_while(case):
 def test_as_a_person_reads_it(case):
     """One block each, the worst first: what is wrong, how it is known, what to do."""
     site = Site(case, servers=3)
-    site.publish('example.org. TXT "v=spf1 ip4:198.51.100.0/24 -all"', REVERSE + ' PTR ip-192-0-2-10.dynamic.example.org.',
+    site.publish('example.org. TXT "v=spf1 ip4:198.51.100.0/24 -all"',
+                 REVERSE + ' PTR ip-192-0-2-10.dynamic.example.org.',
                  'ip-192-0-2-10.dynamic.example.org. A 192.0.2.10')
     site.confirm()
     site.house.forget(1, 'example.org.')
@@ -144,7 +146,8 @@ def test_as_a_person_reads_it(case):
                      'our own house: 3 fail at this look, which counts when it was seen three times over 30 minutes'):
         contains(text, sentence)
     blocks = text.split('\nfindings:\n')[1].strip().split('\n\n')
-    told = [[line.split(maxsplit=1)[1] for line in block.splitlines() if not line.startswith('Since ')] for block in blocks]
+    told = [[line.split(maxsplit=1)[1] for line in block.splitlines() if not line.startswith('Since ')]
+            for block in blocks]
     equal(told, [
         ['example.org', 'spf', 'fail', 'fail for 192.0.2.10 by -all of example.org',
          'example.org. TXT "v=spf1 ip4:192.0.2.10 ip4:198.51.100.0/24 -all"'],

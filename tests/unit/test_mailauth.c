@@ -54,7 +54,7 @@ static const struct key_row keys[] = {
 	{" v = DKIM1 ; n=a note; s = foo : email ; h=sha1:sha256; p = %s ;; ", RSA_2048, DKIM_FINE,
 		2048, ""},
 	{"v=DKIM1; s=*; x_1=unknown; p=%s", RSA_2048, DKIM_FINE, 2048, ""},
-	{"v=DKIM1; p=%s", RSA_1024, DKIM_WARN, 1024, "an RSA key of 1024 bits"},
+	{"v=DKIM1; p=%s", RSA_1024, DKIM_WARN, 1024, "an RSA key should have 2048 bits"},
 	{"v=DKIM1; k=ed25519; p=%s", ED25519, DKIM_FINE, 256, ""},
 	{"v=DKIM1; t=s; p=%s", RSA_2048, DKIM_FINE, 2048, ""},
 	{"v=DKIM1; t=y; p=%s", RSA_2048, DKIM_WARN, 2048, "t=y"},
