@@ -196,6 +196,63 @@ START_TEST(stages_and_attributes_read_back)
 }
 END_TEST
 
+/* Values of all lengths, NUL where nothing may stand: a search by words must neither miss nor pass LF. */
+START_TEST(values_of_any_length)
+{
+	char text[512];
+	struct request r;
+	size_t used;
+	struct errbuf err;
+	for (size_t n = 0; n < 40; n++) {
+		int head = sprintf(text, HEAD "protocol_state=RCPT\nprotocol_name=");
+		for (size_t i = 0; i < n; i++)
+			text[(size_t)head + i] = (char)(i % 2 ? 0x8a : 0x0b);
+		sprintf(text + (size_t)head + n, "\nclient_address=192.0.2.7\nclient_name=%.*s\n\n",
+			(int)n, "a-name-that-is-long-enough-for-all-of-them");
+		ck_assert_int_eq(request_parse(span_of(text), &r, &used, &err), REQUEST_DONE);
+		ck_assert_uint_eq(used, strlen(text));
+		ck_assert_ptr_eq(r.protocol_name.p, text + head);
+		ck_assert_uint_eq(r.protocol_name.n, n);
+		ck_assert_uint_eq(r.client_name.n, n);
+		ck_assert(span_equal(r.client_address, SPAN("192.0.2.7")));
+		text[(size_t)head + n / 2] = '\0';
+		ck_assert_int_eq(
+			request_parse(span_make(text, used), &r, &used, &err), REQUEST_BAD);
+	}
+}
+END_TEST
+
+/* Whichever line comes first, whatever stands between: each value is found where it stands. */
+START_TEST(lines_in_any_order)
+{
+	char text[4096];
+	struct request r;
+	size_t used;
+	struct errbuf err;
+	for (size_t first = 0; first < 3 * ATTRIBUTE_COUNT; first++) {
+		bool has_other = first >= ATTRIBUTE_COUNT;
+		size_t n = 0;
+		for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
+			const struct attribute_row *row =
+				&attribute_rows[(first + i) % ATTRIBUTE_COUNT];
+			const char *value =
+				row == attribute_rows ? "smtpd_access_policy" : row->name;
+			n += (size_t)sprintf(text + n, "%s=%s\n", row->name, value);
+			if (has_other && i == first - ATTRIBUTE_COUNT)
+				n += (size_t)sprintf(text + n, "%s_=other\nx=\n", row->name);
+		}
+		text[n++] = '\n';
+		ck_assert_int_eq(request_parse(span_make(text, n), &r, &used, &err), REQUEST_DONE);
+		for (size_t i = 1; i < ATTRIBUTE_COUNT; i++) {
+			const struct span *value =
+				(const struct span *)(const void *)((const char *)&r +
+								    attribute_rows[i].offset);
+			ck_assert(span_equal(*value, span_of(attribute_rows[i].name)));
+		}
+	}
+}
+END_TEST
+
 /* ---- replies ---- */
 
 START_TEST(actions_read_back)
@@ -277,6 +334,8 @@ int main(void)
 		{"huge_numbers_saturate", huge_numbers_saturate, 0},
 		{"bound_of_bytes", bound_of_bytes, 0},
 		{"bound_of_attributes", bound_of_attributes, 0},
+		{"values_of_any_length", values_of_any_length, 0},
+		{"lines_in_any_order", lines_in_any_order, 0},
 		{"stages_and_attributes_read_back", stages_and_attributes_read_back, 0},
 		{"actions_read_back", actions_read_back, 0},
 		{"reply", reply, ROWS(replies)},
