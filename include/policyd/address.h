@@ -23,6 +23,9 @@
  */
 size_t address_normalise(struct span address, const char *login_domain, char *buf);
 
+/* True when that changes nothing, seen at a glance: false may be wrong. */
+bool address_is_plain(struct span address);
+
 /* The same for a domain alone; buf holds at least ADDRESS_DOMAIN_MAX bytes. */
 size_t domain_normalise(struct span domain, char *buf);
 

@@ -31,13 +31,15 @@ int ip_parse(struct span text, struct ip *ret)
 {
 	char buf[IP_TEXT_SIZE];
 	struct ip ip;
-	if (text.n == 0 || text.n >= sizeof(buf) || memchr(text.p, '\0', text.n))
+	if (text.n == 0)
 		return -EINVAL;
 	if (v4_parse(text, ip.byte + 12)) {
 		memcpy(ip.byte, v4_mapped, sizeof(v4_mapped));
 		*ret = ip;
 		return 0;
 	}
+	if (text.n >= sizeof(buf) || memchr(text.p, '\0', text.n))
+		return -EINVAL;
 	span_copy(text, buf, sizeof(buf));
 	if (inet_pton(AF_INET6, buf, ip.byte) != 1)
 		return -EINVAL;

@@ -10,18 +10,55 @@
 
 #include "policyd/siphash.h"
 
-static bool is_ascii(struct span text)
+#define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
+
+static inline uint64_t word_at(const char *p)
 {
-	unsigned char all = 0;
-	for (size_t i = 0; i < text.n; i++)
+	uint64_t word;
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* Eight bytes at once, those beyond ASCII as they are: bit 7 tells what is from 'A' on and not behind 'Z'. */
+static inline uint64_t lower_word(uint64_t word)
+{
+	uint64_t low = word & EACH_BYTE(0x7f);
+	uint64_t from_a = low + EACH_BYTE(0x80 - 'A'), behind_z = low + EACH_BYTE(0x7f - 'Z');
+	return word | ((from_a ^ behind_z) & ~word & EACH_BYTE(0x80)) >> 2;
+}
+
+/* Neither capitals nor anything beyond ASCII. */
+static inline uint64_t odd_bits(uint64_t word)
+{
+	return (word ^ lower_word(word)) | (word & EACH_BYTE(0x80));
+}
+
+/* In lower case to buf; true when all of it is ASCII. */
+static inline bool lower_ascii(struct span text, char *buf)
+{
+	const size_t step = sizeof(uint64_t);
+	uint64_t all = 0, word;
+	for (size_t at = 0; text.n >= step; at += step) {
+		/* The last ones once more, rather than the rest one by one. */
+		bool is_last = at + step >= text.n;
+		at = is_last ? text.n - step : at;
+		word = word_at(text.p + at);
+		all |= word;
+		word = lower_word(word);
+		memcpy(buf + at, &word, step);
+		if (is_last)
+			return (all & EACH_BYTE(0x80)) == 0;
+	}
+	for (size_t i = 0; i < text.n; i++) {
 		all |= (unsigned char)text.p[i];
-	return all < 0x80;
+		buf[i] = ascii_lower(text.p[i]);
+	}
+	return (all & EACH_BYTE(0x80)) == 0;
 }
 
 static size_t lower_to(struct span text, char *buf)
 {
-	for (size_t i = 0; i < text.n; i++)
-		buf[i] = ascii_lower(text.p[i]);
+	(void)lower_ascii(text, buf);
 	return text.n;
 }
 
@@ -76,8 +113,8 @@ static size_t domain_to(struct span domain, char *buf, size_t room)
 	domain = without_dots(domain);
 	if (domain.n > ADDRESS_DOMAIN_MAX)
 		return shorten(domain, buf);
-	if (is_ascii(domain) || memchr(domain.p, '\0', domain.n))
-		return lower_to(domain, buf);
+	if (lower_ascii(domain, buf) || memchr(domain.p, '\0', domain.n))
+		return domain.n;
 	char text[ADDRESS_DOMAIN_MAX + 1];
 	char *ascii = NULL;
 	span_copy(domain, text, sizeof(text));
@@ -109,9 +146,26 @@ size_t address_normalise(struct span address, const char *login_domain, char *bu
 	if (at < 0)
 		return append_domain(login_domain, buf, lower_to(address, buf));
 	size_t local_n = (size_t)at + 1;
-	size_t n = lower_to(span_make(address.p, local_n), buf);
 	struct span domain = span_make(address.p + local_n, address.n - local_n);
-	return n + domain_to(domain, buf + n, ADDRESS_MAX - n);
+	/* Nearly all of them: nothing but capitals to be changed. */
+	if (lower_ascii(address, buf) && domain.n <= ADDRESS_DOMAIN_MAX &&
+		address.p[address.n - 1] != '.')
+		return address.n;
+	return local_n + domain_to(domain, buf + local_n, ADDRESS_MAX - local_n);
+}
+
+bool address_is_plain(struct span address)
+{
+	uint64_t odd = 0, word = 0;
+	size_t at = 0;
+	if (address.n == 0 || address.n > ADDRESS_DOMAIN_MAX || address.p[address.n - 1] == '.')
+		return false;
+	for (; address.n - at >= sizeof(word); at += sizeof(word))
+		odd |= odd_bits(word_at(address.p + at));
+	if (address.n >= sizeof(word))
+		return (odd | odd_bits(word_at(address.p + address.n - sizeof(word)))) == 0;
+	memcpy(&word, address.p, address.n);
+	return odd_bits(word) == 0;
 }
 
 size_t domain_normalise(struct span domain, char *buf)

@@ -35,6 +35,20 @@ static inline void absorb(struct state *s, uint64_t word, int rounds)
 	s->v0 ^= word;
 }
 
+/* The last n of a text, less than eight. A word that ends with it is read at once where there is one. */
+static inline uint64_t last_bytes(struct span text, size_t n)
+{
+	uint64_t word = 0;
+	if (n == 0)
+		return 0;
+	if (text.n < sizeof(word)) {
+		memcpy(&word, text.p, n);
+		return le64toh(word);
+	}
+	memcpy(&word, text.p + text.n - sizeof(word), sizeof(word));
+	return le64toh(word) >> (64 - 8 * n);
+}
+
 static inline uint64_t siphash(
 	const struct siphash_key *key, struct span text, int rounds, int last_rounds)
 {
@@ -50,10 +64,7 @@ static inline uint64_t siphash(
 		memcpy(&word, text.p + i, 8);
 		absorb(&s, le64toh(word), rounds);
 	}
-	word = 0;
-	if (text.n > whole)
-		memcpy(&word, text.p + whole, text.n - whole);
-	absorb(&s, le64toh(word) | (uint64_t)text.n << 56, rounds);
+	absorb(&s, last_bytes(text, text.n - whole) | (uint64_t)text.n << 56, rounds);
 	s.v2 ^= 0xff;
 	for (int i = 0; i < last_rounds; i++)
 		sip_round(&s);

@@ -69,7 +69,8 @@ int span_to_u64(struct span text, uint64_t *ret)
 		if (text.p[i] < '0' || text.p[i] > '9')
 			return -EINVAL;
 		unsigned digit = (unsigned)(text.p[i] - '0');
-		if (value > (UINT64_MAX - digit) / 10)
+		/* So many digits always fit. */
+		if (i >= 19 && value > (UINT64_MAX - digit) / 10)
 			return -ERANGE;
 		value = value * 10 + digit;
 	}

@@ -11,9 +11,6 @@
 /* Two marks of different kinds never are the same. */
 enum salt { SALT_RECIPIENT = HABIT_KINDS };
 
-/* Neither the local part nor the domain of so short an address is too long for one. */
-#define CANONICAL_MAX 64
-
 /* Of a text behind its salt. */
 static uint64_t mark_of(const struct signals *s, const char *salted, size_t n)
 {
@@ -34,16 +31,13 @@ static uint64_t mark(const struct signals *s, unsigned salt, struct span text)
 /* What config_mailbox() leaves as it is, seen at a glance: most addresses are so. */
 static bool is_canonical(const struct config *config, struct span address)
 {
-	unsigned odd = 0;
-	if (address.n == 0 || address.n > CANONICAL_MAX || address.p[address.n - 1] == '.')
+	if (!address_is_plain(address))
 		return false;
-	for (size_t i = 0; i < address.n; i++) {
-		unsigned char c = (unsigned char)address.p[i];
-		odd |= (unsigned)(c >= 'A' && c <= 'Z') | c >> 7;
+	for (const char *c = config->recipient_delimiter; c && *c; c++) {
+		if (memchr(address.p, *c, address.n))
+			return false;
 	}
-	for (const char *c = config->recipient_delimiter; c && *c; c++)
-		odd |= memchr(address.p, *c, address.n) != NULL;
-	return odd == 0;
+	return true;
 }
 
 uint64_t mark_recipient(const struct signals *s, struct span recipient)

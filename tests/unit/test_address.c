@@ -184,11 +184,38 @@ START_TEST(any_bytes_have_one_normal_form)
 		OWNED once = normalise(span_make(text, n), login_domain);
 		OWNED twice = normalise(once, login_domain);
 		ck_assert_msg(span_equal(once, twice), "round %d", round);
+		if (address_is_plain(span_make(text, n))) {
+			OWNED plain = normalise(span_make(text, n), NULL);
+			ck_assert_msg(span_equal(plain, span_make(text, n)), "round %d", round);
+		}
 		if (span_rfind(span_make(text, n), '@') < 0 || n > ADDRESS_MAX)
 			continue;
 		OWNED domain = normalise_domain(address_domain(once));
 		ck_assert_msg(span_equal(domain, address_domain(once)), "round %d", round);
 	}
+}
+END_TEST
+
+/* Each byte at each place: capitals become small ones, all others stay; what is plain is seen as such. */
+START_TEST(each_byte_at_each_place)
+{
+	for (size_t n = 1; n < 20; n++) {
+		for (unsigned i = 0; i < n * 256; i++) {
+			char text[20], small[20];
+			unsigned char c = (unsigned char)(i % 256);
+			memset(text, 'a', n);
+			text[i / 256] = (char)c;
+			memcpy(small, text, n);
+			small[i / 256] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+			OWNED is = normalise(span_make(text, n), NULL);
+			ck_assert(span_equal(is, span_make(small, n)));
+			bool is_plain = address_is_plain(span_make(text, n));
+			bool ends_in_dot = c == '.' && i / 256 + 1 == n;
+			ck_assert_int_eq(
+				is_plain, c < 0x80 && !ends_in_dot && !(c >= 'A' && c <= 'Z'));
+		}
+	}
+	ck_assert(!address_is_plain(span_make(NULL, 0)));
 }
 END_TEST
 
@@ -253,6 +280,7 @@ int main(void)
 		{"lengths_at_the_bounds", lengths_at_the_bounds, ROWS(lengths)},
 		{"domain_lengths_at_the_bounds", domain_lengths_at_the_bounds, 0},
 		{"any_bytes_have_one_normal_form", any_bytes_have_one_normal_form, 0},
+		{"each_byte_at_each_place", each_byte_at_each_place, 0},
 		{"domain_behind_the_last_at", domain_behind_the_last_at, ROWS(domains)},
 		{"extension_goes", extension_goes, ROWS(extensions)},
 	};
