@@ -96,8 +96,10 @@ void account_used(struct accounts *a, struct account *account, mono_t mono);
 /*
  * The same for one that a message is about to pin, and let go of again, which makes it the youngest:
  * its place is left as it is, and what will be read of it soon is fetched into the cache meanwhile.
+ * likely: who it may be, by whom it is found sooner; anything else, or none, does no harm.
  */
-struct account *account_meet(struct accounts *a, const struct account_name *name, mono_t mono);
+struct account *account_meet(
+	struct accounts *a, const struct account_name *name, struct table_ref likely, mono_t mono);
 struct account *account_get(struct accounts *a, struct table_ref ref);
 /* Finds or makes by a canonical key alone, untouched. */
 struct account *account_made(struct accounts *a, struct span key);

@@ -141,10 +141,13 @@ void account_used(struct accounts *a, struct account *account, mono_t mono)
 #define PREFETCH_BYTES 256
 #define LINE_BYTES     64
 
-struct account *account_meet(struct accounts *a, const struct account_name *name, mono_t mono)
+struct account *account_meet(
+	struct accounts *a, const struct account_name *name, struct table_ref likely, mono_t mono)
 {
 	struct span key = span_make(name->key, name->n);
-	struct account *account = table_find(a->table, key);
+	struct account *account = table_get(a->table, likely);
+	if (!account || !span_equal(table_key(account), key))
+		account = table_find(a->table, key);
 	if (!account)
 		account = table_add(a->table, key, name->kind);
 	for (size_t at = 0; account->part[0] && at < PREFETCH_BYTES; at += LINE_BYTES)

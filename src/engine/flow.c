@@ -224,7 +224,8 @@ enum engine_result engine_begin(struct engine *e, engine_conn id, const struct r
 	if ((!is_mail && !is_message) || !subject_of(request, e->plan->snapshot, &c.subject))
 		return ENGINE_DONE;
 	metric_add(METRIC_REQUESTS_OUTBOUND, 1);
-	c.account = account_meet(e->accounts, &c.subject.name, now.mono);
+	struct table_ref likely = c.tx ? c.tx->account : (struct table_ref){0};
+	c.account = account_meet(e->accounts, &c.subject.name, likely, now.mono);
 	if (request->stage == STAGE_RCPT)
 		signals_meet(c.account);
 	if (!is_mail)

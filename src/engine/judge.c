@@ -23,6 +23,7 @@ struct judging {
 	struct now now;
 	bool is_scoped; /* there are overrides to be looked for */
 	struct override_scope scope;
+	unsigned keys; /* those with sets */
 	uint64_t sets[KEY_COUNT];
 	struct ring_state state[RINGS_MAX];
 };
@@ -63,15 +64,21 @@ static bool may_override(enum key key)
 static void states_fill(struct judging *j)
 {
 	struct engine *e = j->e;
-	for (unsigned key = 0; key < KEY_COUNT; key++) {
+	bool has_emergency = is_emergency(e, j->now.mono);
+	unsigned asked = j->class->keys | (has_emergency ? 1u << KEY_ACCOUNT : 0);
+	memset(j->sets, 0, sizeof(j->sets));
+	j->keys = 0;
+	for (; asked; asked &= asked - 1) {
+		unsigned key = (unsigned)__builtin_ctz(asked);
 		uint64_t set = j->class->rings[key];
-		if (key == KEY_ACCOUNT && is_emergency(e, j->now.mono))
+		if (key == KEY_ACCOUNT && has_emergency)
 			set |= UINT64_C(1) << e->plan->emergency.ring;
-		struct account *entry = set ? account_get(e->accounts, j->asked->place[key]) : NULL;
+		struct account *entry = account_get(e->accounts, j->asked->place[key]);
 		bool is_unknown = j->asked->unknown >> key & 1;
-		j->sets[key] = entry || is_unknown ? set : 0;
-		if (!j->sets[key])
+		if (set == 0 || (!entry && !is_unknown))
 			continue;
+		j->sets[key] = set;
+		j->keys |= 1u << key;
 		bool is_wide = j->scope.is_wide && may_override((enum key)key);
 		const struct rings *rings =
 			entry ? limits_rings(e->plan, entry, set, is_wide) : NULL;
@@ -290,6 +297,6 @@ void judge(struct engine *e, const struct transaction *tx, const struct asked *a
 	judge_rules(&j, ret);
 	if (ret->acts.rule && !action_rows[ret->acts.action.action].accepts)
 		return;
-	for (unsigned key = 0; key < KEY_COUNT; key++)
-		items_add(&j, (enum key)key, ret);
+	for (unsigned keys = j.keys; keys; keys &= keys - 1)
+		items_add(&j, (enum key)__builtin_ctz(keys), ret);
 }

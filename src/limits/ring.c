@@ -71,23 +71,30 @@ uint32_t bucket_oldest(const struct ring_shape *shape, uint32_t now)
 	return now > shape->buckets ? now - shape->buckets : 0;
 }
 
-/* Of cells of that width, from the bucket first on, n of them without a wrap. */
+/* From the bucket at a place on, n of them without a wrap. One loop a width, each as short as can be. */
 static uint64_t cells_sum(const struct ring_view *view, uint32_t at, uint32_t n)
 {
 	const uint8_t *cell = view->head->cell + (size_t)at * view->cell_bytes;
 	uint64_t sum = 0;
 	uint16_t half;
 	uint32_t word;
-	for (uint32_t i = 0; i < n; i++) {
-		if (view->cell_bytes == 1) {
+	switch (view->cell_bytes) {
+	case 1:
+		for (size_t i = 0; i < n; i++)
 			sum += cell[i];
-		} else if (view->cell_bytes == 2) {
-			memcpy(&half, cell + (size_t)i * 2, 2);
+		break;
+	case 2:
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&half, cell + i * 2, 2);
 			sum += half;
-		} else {
-			memcpy(&word, cell + (size_t)i * 4, 4);
+		}
+		break;
+	default:
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&word, cell + i * 4, 4);
 			sum += word;
 		}
+		break;
 	}
 	return sum;
 }
