@@ -15,10 +15,15 @@
 #define CACHE_BITS 15
 #define CACHE_N    (1U << CACHE_BITS)
 
-struct cached {
+/* What is asked for: the address, or the text of a short one as it came, which need not be read then. */
+struct question {
+	enum { ASKED_NOTHING, ASKED_IP, ASKED_TEXT } by;
 	struct ip ip;
+};
+
+struct cached {
+	struct question question;
 	struct geo geo;
-	bool is_used;
 };
 
 struct geoip {
@@ -109,29 +114,66 @@ static void look_all(struct geoip *geoip, const struct ip *ip, struct geo *ret)
 	}
 }
 
-static bool is_of(const struct cached *cached, const struct ip *ip)
+static bool is_of(const struct cached *cached, const struct question *question)
 {
-	return cached->is_used && ip_equal(&cached->ip, ip);
+	return cached->question.by == question->by && ip_equal(&cached->question.ip, &question->ip);
+}
+
+/* NULL: it is not remembered. */
+static const struct geo *recall(struct geoip *geoip, const struct question *question)
+{
+	const struct cached *cached = &geoip->cache[place_of(&question->ip)];
+	bool is_second = is_of(&cached[1], question);
+	if (!is_second && !is_of(&cached[0], question))
+		return NULL;
+	geoip->lookups++;
+	geoip->cached++;
+	return &cached[is_second].geo;
+}
+
+static void look_anew(
+	struct geoip *geoip, const struct question *question, const struct ip *ip, struct geo *ret)
+{
+	struct cached *cached = &geoip->cache[place_of(&question->ip)];
+	geoip->lookups++;
+	cached[1] = cached[0];
+	cached[0].question = *question;
+	look_all(geoip, ip, &cached[0].geo);
+	*ret = cached[0].geo;
 }
 
 void geoip_look(struct geoip *geoip, const struct ip *ip, struct geo *ret)
 {
-	if (!geoip || geoip->loaded == 0) {
-		*ret = (struct geo){0};
+	*ret = (struct geo){0};
+	if (!geoip || geoip->loaded == 0)
+		return;
+	const struct question question = {.by = ASKED_IP, .ip = *ip};
+	const struct geo *known = recall(geoip, &question);
+	if (known)
+		*ret = *known;
+	else
+		look_anew(geoip, &question, ip, ret);
+}
+
+void geoip_locate(struct geoip *geoip, struct span address, struct geo *ret)
+{
+	*ret = (struct geo){0};
+	if (!geoip || geoip->loaded == 0)
+		return;
+	struct question question = {.by = ASKED_TEXT};
+	struct ip ip;
+	if (address.n > sizeof(question.ip.byte)) {
+		if (ip_parse(address, &ip) == 0)
+			geoip_look(geoip, &ip, ret);
 		return;
 	}
-	struct cached *cached = &geoip->cache[place_of(ip)];
-	bool is_second = is_of(&cached[1], ip);
-	geoip->lookups++;
-	if (is_second || is_of(&cached[0], ip)) {
-		geoip->cached++;
-	} else {
-		cached[1] = cached[0];
-		cached[0].is_used = true;
-		cached[0].ip = *ip;
-		look_all(geoip, ip, &cached[0].geo);
-	}
-	*ret = cached[is_second].geo;
+	for (size_t i = 0; i < address.n; i++)
+		question.ip.byte[i] = (uint8_t)address.p[i];
+	const struct geo *known = recall(geoip, &question);
+	if (known)
+		*ret = *known;
+	else if (ip_parse(address, &ip) == 0)
+		look_anew(geoip, &question, &ip, ret);
 }
 
 void geoip_figures(const struct geoip *geoip, struct geoip_figures *ret)

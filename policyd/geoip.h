@@ -41,6 +41,8 @@ void geoip_check(const struct config *config, struct config_report *report);
 
 /* *ret is all zero where nothing is known. */
 void geoip_look(struct geoip *geoip, const struct ip *ip, struct geo *ret);
+/* The same of an address in words, which is mostly remembered as such; of what is none nothing is known. */
+void geoip_locate(struct geoip *geoip, struct span address, struct geo *ret);
 
 /* ---- one database, which may be opened on another thread ---- */
 

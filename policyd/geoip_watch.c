@@ -265,7 +265,6 @@ void geoip_watch_free(struct geoip_watch *watch)
 void geoip_watch_locate(void *ctx, const struct request *request, struct geo *ret)
 {
 	struct geoip_watch *watch = ctx;
-	struct ip ip;
-	if (watch->n && ip_parse(request->client_address, &ip) == 0)
-		geoip_look(watch->geoip, &ip, ret);
+	if (watch->n)
+		geoip_locate(watch->geoip, request->client_address, ret);
 }

@@ -177,6 +177,12 @@ static const char *asked(struct geoip *geoip, const char *text)
 	struct geo geo = {.asn = 1};
 	struct ip ip = ip_of(text);
 	geoip_look(geoip, &ip, &geo);
+	/* Asked by its text, which is remembered for itself, it is the same. */
+	struct geo by_text = {.asn = 1};
+	char answer[64];
+	span_copy(span_of(geo_text(&geo)), answer, sizeof(answer));
+	geoip_locate(geoip, span_of(text), &by_text);
+	ck_assert_str_eq(geo_text(&by_text), answer);
 	return geo_text(&geo);
 }
 
@@ -201,14 +207,39 @@ START_TEST(merged)
 	struct geoip_figures figures;
 	geoip_figures(geoip, &figures);
 	ck_assert_uint_eq(figures.loaded, 2);
-	ck_assert_uint_eq(figures.lookups, 12);
-	ck_assert_uint_eq(figures.cached, 8);
+	ck_assert_uint_eq(figures.lookups, 24);
+	ck_assert_uint_eq(figures.cached, 16);
 	ck_assert_uint_eq(figures.damaged, 0);
 	/* What was remembered of a database goes with it. */
 	geoip_put(geoip, 0, NULL);
 	ck_assert_str_eq(asked(geoip, "192.0.2.1"), "AT AS64500");
 	geoip_put(geoip, 0, opened(a));
 	ck_assert_str_eq(asked(geoip, "192.0.2.1"), "DE AS64500 52.50,13.40");
+	geoip_close(geoip);
+}
+END_TEST
+
+/* What is no address is nowhere, and is not taken for one whose bytes are the same. */
+START_TEST(located_by_text)
+{
+	static const char *const texts[] = {"192.0.2.1", "2001:db8:0:0:0:0:0:1", "192.0.2.1", "",
+		"192.0.2.256", "nonsense", "0.0.0.0.0.0.0.0.0", "192.0.2.1"};
+	static const char *const found[] = {"DE", "", "DE", "", "", "", "", "DE"};
+	struct geoip *geoip = geoip_new(1);
+	mmdb_write(path_of("a"), &city);
+	geoip_put(geoip, 0, opened(path_of("a")));
+	for (size_t i = 0; i < ROWS(texts); i++) {
+		struct geo geo = {.asn = 1};
+		geoip_locate(geoip, span_of(texts[i]), &geo);
+		ck_assert_str_eq(geo_text(&geo), found[i][0] ? "DE 52.50,13.40" : "");
+		struct ip same = {{0}};
+		memcpy(same.byte, texts[i], strlen(texts[i]) < 16 ? strlen(texts[i]) : 16);
+		geoip_look(geoip, &same, &geo);
+		ck_assert_str_eq(geo_text(&geo), "");
+	}
+	struct geoip_figures figures;
+	geoip_figures(geoip, &figures);
+	ck_assert_uint_eq(figures.lookups, 4 + ROWS(texts));
 	geoip_close(geoip);
 }
 END_TEST
@@ -459,6 +490,7 @@ int main(void)
 	const struct suite_row rows[] = {
 		{"layout", layout, ROWS(layouts)},
 		{"merged", merged, 0},
+		{"located_by_text", located_by_text, 0},
 		{"cache_is_exact", cache_is_exact, 0},
 		{"refused", refused, ROWS(bad)},
 		{"none", none, 0},
