@@ -9,11 +9,6 @@
 #include "baseline.h"
 #include "policyd/mem.h"
 
-struct baseline *baseline_of(const struct account *account)
-{
-	return account->part[PART_BASELINE];
-}
-
 /* ---- memory ---- */
 
 #define PENDING_KNOWN_BYTES (sizeof(uint32_t) + sizeof(uint16_t))

@@ -79,7 +79,10 @@ struct habit_seen {
 
 struct baseline; /* NULL: an account that has shown no life yet */
 
-struct baseline *baseline_of(const struct account *account);
+static inline struct baseline *baseline_of(const struct account *account)
+{
+	return account->part[PART_BASELINE];
+}
 /* Makes one unless memory (signals.memory_max) forbids it: NULL then. */
 struct baseline *baseline_make(struct signals *s, struct account *account, mono_t mono);
 
@@ -212,7 +215,10 @@ void campaign_network(struct campaign *c, uint64_t network, struct table_ref acc
 
 /* The part signals_score_part hangs on accounts that have any. */
 struct score;
-struct score *score_of(const struct account *account);
+static inline struct score *score_of(const struct account *account)
+{
+	return account->part[PART_SCORE];
+}
 struct score *score_make(struct signals *s, struct account *account);
 
 /* What a function of a row found. */

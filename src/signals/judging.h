@@ -123,8 +123,14 @@ struct sums {
 void score_sums(const struct signals *s, const struct score *score, bool observed, second_t at,
 	struct sums *ret);
 /* What a row weighs in this configuration: 1 is as shipped. */
-double signal_share(const struct signals *s, enum signal signal);
-bool signal_is_observed(const struct signals *s, enum signal signal);
+static inline double signal_share(const struct signals *s, enum signal signal)
+{
+	return (double)s->tuned[signal].share;
+}
+static inline bool signal_is_observed(const struct signals *s, enum signal signal)
+{
+	return s->tuned[signal].is_observed;
+}
 
 /* ---- ladder.c ---- */
 

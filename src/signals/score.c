@@ -34,11 +34,6 @@ static const struct family {
 
 /* ---- the part ---- */
 
-struct score *score_of(const struct account *account)
-{
-	return account->part[PART_SCORE];
-}
-
 size_t score_bytes(const struct score *score)
 {
 	return score ? sizeof(*score) + score->size * sizeof(struct points) : 0;
@@ -224,16 +219,6 @@ void score_halve(struct score *score)
 }
 
 /* ---- sums ---- */
-
-double signal_share(const struct signals *s, enum signal signal)
-{
-	return (double)s->tuned[signal].share;
-}
-
-bool signal_is_observed(const struct signals *s, enum signal signal)
-{
-	return s->tuned[signal].is_observed;
-}
 
 void score_sums(const struct signals *s, const struct score *score, bool observed, second_t at,
 	struct sums *ret)
