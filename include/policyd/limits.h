@@ -113,8 +113,17 @@ const struct rings *limits_rings_peek(const struct limits_plan *plan, const stru
 uint32_t limits_find_ring(const struct limits_plan *plan, const struct ring_shape *shape);
 
 /* Units in cells: a cost rounded up, an N rounded down. Saturates. */
-uint32_t ring_cells_up(const struct ring_shape *shape, uint64_t units);
-uint32_t ring_cells_down(const struct ring_shape *shape, uint64_t units);
+static inline uint32_t ring_cells_down(const struct ring_shape *shape, uint64_t units)
+{
+	uint64_t cells = units >> shape->shift;
+	return cells > UINT32_MAX ? UINT32_MAX : (uint32_t)cells;
+}
+static inline uint32_t ring_cells_up(const struct ring_shape *shape, uint64_t units)
+{
+	uint64_t cells = units >> shape->shift;
+	cells += (cells << shape->shift) != units;
+	return cells > UINT32_MAX ? UINT32_MAX : (uint32_t)cells;
+}
 static inline uint64_t ring_units(const struct ring_shape *shape, uint32_t cells)
 {
 	return (uint64_t)cells << shape->shift;

@@ -92,7 +92,9 @@ static int strength_of(const struct finding *finding)
 	return finding->rule ? action_rows[finding->action.action].strength : -1;
 }
 
-static void found(struct judging *j, const struct finding *finding, struct judgement *ret)
+/* Few requests get so far. */
+__attribute__((cold)) static void found(
+	struct judging *j, const struct finding *finding, struct judgement *ret)
 {
 	const struct limit_rule *rule = finding->rule;
 	bool is_observed = rule->config->mode == MODE_OBSERVE;
@@ -118,12 +120,12 @@ static uint64_t rate_of(const struct judging *j, const struct config_limit *limi
  * The same rule with a share of its rate, counted from the change on. It finds only what the rule itself lets
  * through.
  */
-static void judge_share(
+__attribute__((noinline)) static void judge_share(
 	struct judging *j, const struct limit_rule *rule, uint64_t n, struct judgement *ret)
 {
 	const struct ring_shape *shape = &j->e->plan->ring[rule->ring];
 	const struct ring_state *state = &j->state[rule->ring];
-	if (!j->fresh || shape->key != KEY_ACCOUNT || shape->observe || n == RATE_UNLIMITED)
+	if (shape->key != KEY_ACCOUNT || shape->observe || n == RATE_UNLIMITED)
 		return;
 	/* A share of something is something. */
 	uint64_t scaled = n / 100 * j->stance->share + n % 100 * j->stance->share / 100;
@@ -171,7 +173,8 @@ static void judge_ring(struct judging *j, const struct limit_rule *rule, struct 
 	if (state->largest < cells)
 		state->largest = cells;
 	if ((uint64_t)state->used + state->look <= cells) {
-		judge_share(j, rule, n, ret);
+		if (j->fresh)
+			judge_share(j, rule, n, ret);
 		return;
 	}
 	struct finding finding = {
@@ -265,10 +268,10 @@ static bool judge_favour(struct judging *j, struct judgement *ret)
 /* A share is of what an account may; NULL: there is none. */
 static struct fresh *fresh_for(struct judging *j, const struct stance *stance)
 {
-	const struct account *account = account_get(j->e->accounts, j->asked->place[KEY_ACCOUNT]);
-	if (!stance || stance->treat != TREAT_SHARE || !account)
+	if (!stance || stance->treat != TREAT_SHARE)
 		return NULL;
-	return fresh_of(j->e, account, stance->view->generation);
+	const struct account *account = account_get(j->e->accounts, j->asked->place[KEY_ACCOUNT]);
+	return account ? fresh_of(j->e, account, stance->view->generation) : NULL;
 }
 
 void judge(struct engine *e, const struct transaction *tx, const struct asked *asked,

@@ -193,7 +193,7 @@ static void rest_keep(struct conn *conn, const char *bytes, size_t n)
 		memmove(conn->rest, bytes, n);
 	conn->rest_n = n;
 	conn->scan = (struct request_scan){0};
-	if (n == 0) {
+	if (n == 0 && conn->rest) {
 		free(conn->rest);
 		conn->rest = NULL;
 		conn->rest_size = 0;

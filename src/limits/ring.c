@@ -239,16 +239,3 @@ bool ring_is_idle(const struct ring_view *view, mono_t mono)
 {
 	return view->head->reserved == 0 && booked(view, bucket_now(view, mono)) == 0;
 }
-
-uint32_t ring_cells_up(const struct ring_shape *shape, uint64_t units)
-{
-	uint64_t cells = units >> shape->shift;
-	cells += (cells << shape->shift) != units;
-	return cells > UINT32_MAX ? UINT32_MAX : (uint32_t)cells;
-}
-
-uint32_t ring_cells_down(const struct ring_shape *shape, uint64_t units)
-{
-	uint64_t cells = units >> shape->shift;
-	return cells > UINT32_MAX ? UINT32_MAX : (uint32_t)cells;
-}

@@ -207,10 +207,14 @@ void signals_meet(const struct account *account)
 		fetch(score, sizeof(*score));
 }
 
+/* What is asked about stands in it, and all that is not always found; the rest is written as a whole. */
 static void look_of(struct look *l)
 {
 	const struct baseline *b = baseline_of(l->account);
 	l->at = second_of(l->now.mono);
+	l->place = l->device = l->sender = l->method = 0;
+	l->place_shared = l->newness = l->surprise = 0;
+	l->is_again = false;
 	baseline_fetch(b);
 	marks_of(l->s, l->sight, &l->marks);
 	baseline_fetch_known(b, l->marks.recipient);
@@ -315,8 +319,12 @@ static void score_drop_idle(struct account *account, second_t at)
 void signals_rcpt(struct signals *s, struct account *account, const struct sight *sight,
 	struct now now, struct ladder_says *ret, char reason[LADDER_REASON_MAX + 1])
 {
-	struct look l = {.s = s, .account = account, .sight = sight, .now = now};
 	const struct rung rung = {s, sight->subject->class, second_of(now.mono)};
+	struct look l;
+	l.s = s;
+	l.account = account;
+	l.sight = sight;
+	l.now = now;
 	*ret = (struct ladder_says){.action = ACTION_DUNNO};
 	reason[0] = '\0';
 	site_begin(s->site, now.mono);
