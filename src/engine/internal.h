@@ -77,7 +77,8 @@ struct answer {
 
 /* More than any smtpd_recipient_limit in use; recipients beyond are judged afresh each time. */
 #define ANSWERS_MAX 4096
-#define ANSWERS_FEW 2
+/* Those of a message to three, at RCPT and at its end, need no memory of their own. */
+#define ANSWERS_FEW 4
 #define KEPT_MAX                                                                                   \
 	64 /* different verdicts of a message; later ones repeat the first of their action */
 
