@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policyd/request.h"
@@ -51,7 +52,12 @@ START_TEST(split_at_every_byte)
 	struct errbuf err;
 	struct request_scan scan = {0};
 	for (size_t n = 0; n < sizeof(real) - 1; n++) {
-		ck_assert_int_eq(request_parse(span_make(real, n), &r, &used, &err), REQUEST_MORE);
+		/* In as much memory as there are bytes: the sanitizers see a look beyond. */
+		char *cut = malloc(n + 1);
+		memcpy(cut + 1, real, n);
+		ck_assert_int_eq(
+			request_parse(span_make(cut + 1, n), &r, &used, &err), REQUEST_MORE);
+		free(cut);
 		ck_assert_int_eq(request_scan(span_make(real, n), &scan, &err), REQUEST_MORE);
 	}
 	ck_assert_int_eq(request_scan(SPAN(real), &scan, &err), REQUEST_DONE);
@@ -206,7 +212,7 @@ START_TEST(values_of_any_length)
 	for (size_t n = 0; n < 40; n++) {
 		int head = sprintf(text, HEAD "protocol_state=RCPT\nprotocol_name=");
 		for (size_t i = 0; i < n; i++)
-			text[(size_t)head + i] = (char)(i % 2 ? 0x8a : 0x0b);
+			text[(size_t)head + i] = (char)"\x0b\x8a\x8b\xff\x09"[i % 5];
 		sprintf(text + (size_t)head + n, "\nclient_address=192.0.2.7\nclient_name=%.*s\n\n",
 			(int)n, "a-name-that-is-long-enough-for-all-of-them");
 		ck_assert_int_eq(request_parse(span_of(text), &r, &used, &err), REQUEST_DONE);
