@@ -163,6 +163,20 @@ static const char *why_not_asked(const struct probing *probe)
 	return probe->has_outcome ? NULL : "its MX could not be asked";
 }
 
+/*
+ * All of it refused for a reason of policy (RFC 3463 X.7): that is about us. Many servers say at RCPT what they think
+ * of the client.
+ */
+static bool refuses_us(const struct probe_outcome *outcome)
+{
+	for (size_t i = 0; i < PROBE_RECIPIENTS; i++) {
+		const struct probe_said *said = &outcome->said[i];
+		if (!probe_refuses(said->code) || strncmp(said->text, "5.7.", 4) != 0)
+			return false;
+	}
+	return true;
+}
+
 static void judge_said(
 	const struct probing *probe, enum probe_recipient recipient, struct sighting *s)
 {
@@ -181,6 +195,9 @@ static void judge_said(
 	else if (probe_accepts(said->code))
 		sighting_set(s, AUDIT_PASS, "%.150s accepts %s@: %u %.100s%s", server, name,
 			said->code, said->text, more);
+	else if (refuses_us(&probe->outcome))
+		sighting_set(s, AUDIT_UNKNOWN, "%.150s refuses us, whoever it is for: %u %.150s",
+			server, said->code, said->text);
 	else if (!probe_refuses(said->code))
 		sighting_set(s, AUDIT_UNKNOWN,
 			"%.150s does not say whether it accepts %s@: %u %.150s", server, name,

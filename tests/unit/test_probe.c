@@ -227,6 +227,31 @@ START_TEST(each_judgement)
 }
 END_TEST
 
+/* A refusal of the client that is told at RCPT, as Postfix does: of the mailboxes it says nothing. */
+START_TEST(refuses_us_both)
+{
+	static const char blocked[] = "5.7.1 Service unavailable; client [192.0.2.10] blocked";
+	struct probe_outcome outcome = {
+		.server = "mx.example.org [192.0.2.1]", .said = {{.code = 554}, {.code = 554}}};
+	for (size_t i = 0; i < 2; i++)
+		(void)span_copy(SPAN(blocked), outcome.said[i].text, PROBE_TEXT_SIZE);
+	struct world *w = probing_world("probe = true;");
+	w->outcome = &outcome;
+	world_run(w, 600);
+	struct wanted abuse = found(w, "example.org", "abuse");
+	expect(&abuse, "unknown", "refuses us, whoever it is for: 554 5.7.1 Service");
+	world_free(w);
+	/* The other one is accepted: then it is about the mailbox. */
+	outcome.said[1].code = 250;
+	w = probing_world("probe = true;");
+	w->outcome = &outcome;
+	world_run(w, 600);
+	abuse = found(w, "example.org", "abuse");
+	expect(&abuse, "fail", "refuses abuse@: 554 5.7.1");
+	world_free(w);
+}
+END_TEST
+
 /* Whom to ask: the most preferred first, each family from our address of it. */
 START_TEST(whom_to_ask)
 {
@@ -404,6 +429,7 @@ int main(void)
 		{"endless_replies", endless_replies, 0},
 		{"broken_off", broken_off, 0},
 		{"each_judgement", each_judgement, ROWS(judged)},
+		{"refuses_us", refuses_us_both, 0},
 		{"whom_to_ask", whom_to_ask, 0},
 		{"nobody_to_ask", nobody_to_ask, ROWS(nobody)},
 		{"not_wanted", not_wanted, 0},
