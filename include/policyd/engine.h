@@ -87,6 +87,12 @@ void engine_apply(struct engine *e, const struct policy_event *event, struct now
  * canonical; the account is made when it was never seen, others than accounts are passed over.
  */
 void engine_feed(struct engine *e, struct span key, enum signal signal, double n, struct now now);
+/*
+ * Of what an address of ours sent to a recipient domain (canonical) n more came back as undeliverable: while that is
+ * more than 3 in 100 its warm-up stands still with that provider. Passed over where nothing is warmed up.
+ */
+void engine_bounced(
+	struct engine *e, const struct ip *egress, struct span domain, uint32_t n, struct now now);
 
 /*
  * How our sending addresses stand at present: takes the place of what was told before. The first is where

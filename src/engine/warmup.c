@@ -64,19 +64,40 @@ static uint64_t cap_of(const struct warm *warm)
 	return is_paused && before < cap ? before : cap;
 }
 
+/* NULL: the address is not new. */
+static struct warm *warm_at(struct engine *e, size_t egress, struct span domain, wall_t wall)
+{
+	wall_t since = e->egress_since[egress];
+	int64_t passed_us = wall.us - since.us;
+	char buf[WARM_KEY_MAX];
+	if (since.us == WALL_NEVER.us || passed_us < 0 || passed_us >= WARMUP_DAYS * DAY_US)
+		return NULL;
+	struct span provider = config_provider_of(e->plan->snapshot, domain);
+	return warm_of(e, warm_key(&e->egress[egress].stands.egress, provider, buf),
+		(uint32_t)(passed_us / DAY_US));
+}
+
+void engine_bounced(
+	struct engine *e, const struct ip *egress, struct span domain, uint32_t n, struct now now)
+{
+	for (size_t i = 0; i < e->egresses; i++) {
+		const struct posture_view *stands = &e->egress[i].stands;
+		if (stands->provider[0] || !ip_equal(&stands->egress, egress))
+			continue;
+		struct warm *warm = warm_at(e, i, domain, now.wall);
+		if (warm)
+			warm->bounced[0] += n;
+		return;
+	}
+}
+
 void warmup_take(struct call *c, size_t egress, struct stance *ret)
 {
 	static const struct config_action put_off = {.action = ACTION_DEFER_IF_PERMIT};
 	struct engine *e = c->e;
-	wall_t since = e->egress_since[egress];
-	int64_t passed_us = c->now.wall.us - since.us;
-	char buf[WARM_KEY_MAX];
-	if (since.us == WALL_NEVER.us || passed_us < 0 || passed_us >= WARMUP_DAYS * DAY_US)
+	struct warm *warm = warm_at(e, egress, recipient_domain(&c->recipient), c->now.wall);
+	if (!warm)
 		return;
-	struct span provider =
-		config_provider_of(e->plan->snapshot, recipient_domain(&c->recipient));
-	struct warm *warm = warm_of(e, warm_key(&e->egress[egress].stands.egress, provider, buf),
-		(uint32_t)(passed_us / DAY_US));
 	c->pending.asked.warm = table_ref_of(warm);
 	uint64_t cap = cap_of(warm);
 	/* What its standing asks for goes before: there is no more to be sent from it then. */

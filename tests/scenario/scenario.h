@@ -186,6 +186,7 @@ struct verb;
 int standing_egress(struct scenario *s, const struct verb *verb, const struct words *words);
 int standing_finding(struct scenario *s, const struct verb *verb, const struct words *words);
 int standing_receiver(struct scenario *s, const struct verb *verb, const struct words *words);
+int standing_bounced(struct scenario *s, const struct verb *verb, const struct words *words);
 int standing_posture(struct scenario *s, const struct verb *verb, const struct words *words);
 void standing_tick(struct scenario *s);
 void standing_configure(struct scenario *s);

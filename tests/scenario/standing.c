@@ -170,6 +170,20 @@ int standing_receiver(struct scenario *s, const struct verb *verb, const struct 
 	return 0;
 }
 
+int standing_bounced(struct scenario *s, const struct verb *verb, const struct words *words)
+{
+	const struct standing_egress *egress = egress_of(s, words->word[1]);
+	uint64_t n;
+	(void)verb;
+	if (!egress)
+		return -EINVAL;
+	if (span_to_u64(span_of(words->word[3]), &n) != 0 || n > UINT32_MAX)
+		return fail(s, "\"%s\" is no number of recipients", words->word[3]);
+	engine_bounced(
+		s->engine, &egress->ip, span_of(words->word[2]), (uint32_t)n, scenario_now(s));
+	return 0;
+}
+
 /* "posture 192.0.2.10 hold", "posture 192.0.2.10 recover 10", with "with PROVIDER" behind it. */
 int standing_posture(struct scenario *s, const struct verb *verb, const struct words *words)
 {

@@ -459,6 +459,7 @@ static const struct verb verbs[] = {
 	{"egress",    "ADDRESS [TRANSPORT]",              1, 2,   standing_egress, NULL, {NULL}},
 	{"finding",   "ADDRESS ID SEVERITY|unknown|gone [WHY]", 3, 4, standing_finding, NULL, {NULL}},
 	{"receiver",  "ADDRESS PROVIDER POINTS",          3, 3,   standing_receiver, NULL, {NULL}},
+	{"bounced",   "ADDRESS DOMAIN N",                 3, 3,   standing_bounced, NULL, {NULL}},
 	{"posture",   "ADDRESS POSTURE [SHARE] [with PROVIDER]", 2, 5, standing_posture, NULL, {NULL}},
 	{"snapshot",  "",                                 0, 0,   state_snapshot, NULL, {NULL}},
 	{"restart",   "[after TIME] [reboot]",            0, 3,   state_restart, NULL, {NULL}},
