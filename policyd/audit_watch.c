@@ -10,6 +10,7 @@
 #include "policyd/metric.h"
 #include "policyd/policy_server.h"
 #include "smtp_probe.h"
+#include "standing_event.h"
 
 #define PUMP_MAX      64
 #define TIMER_MAX_US  (60 * SECOND_US)
@@ -112,22 +113,10 @@ static void probe(struct audit_watch *watch, const struct audit_effect *effect, 
 
 /* ---- what has changed ---- */
 
-static void on_stored(void *ctx, int result, int64_t id, const char *error)
-{
-	(void)ctx;
-	(void)result;
-	(void)id;
-	(void)error;
-}
-
 static void event_tell(const struct audit_watch *watch, const struct audit_effect *effect)
 {
-	const struct policy_event *event = &effect->event;
-	log_event(effect->is_grave ? LEVEL_WARNING : LEVEL_NOTICE, event_rows[event->kind].name,
-		F_SPAN("subject", event->account), F_SPAN("check", event->limit),
-		F_SPAN("change", event->reason));
-	if (store_event(watch->use.store, event, on_stored, NULL) != 0)
-		metric_add(METRIC_STORE_ERRORS, 1);
+	standing_event_log(&effect->event, "check", effect->is_grave);
+	standing_event_keep(watch->use.store, &effect->event);
 }
 
 static void on_pump(evutil_socket_t fd, short what, void *arg)

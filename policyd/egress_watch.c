@@ -19,6 +19,7 @@
 #include "policyd/policy_server.h"
 #include "policyd/subject.h"
 #include "posture_watch.h"
+#include "standing_event.h"
 
 #define PUMP_MAX       256 /* effects in a row; then others on the loop have their turn */
 #define STORE_WAITING  256 /* events that may wait for the disk before others wait here */
@@ -112,24 +113,11 @@ static void ask(struct egress_watch *watch, const struct egress_effect *effect, 
 
 /* ---- what has changed ---- */
 
-/* A disk that takes none of it is told of by health.c; the log has it in any case. */
-static void on_stored(void *ctx, int result, int64_t id, const char *error)
-{
-	(void)ctx;
-	(void)result;
-	(void)id;
-	(void)error;
-}
-
 static void event_tell(struct egress_watch *watch, const struct egress_effect *effect)
 {
-	const struct policy_event *event = &effect->event;
 	watch->has_changed = true;
-	log_event(effect->is_grave ? LEVEL_WARNING : LEVEL_NOTICE, event_rows[event->kind].name,
-		F_SPAN("subject", event->account), F_SPAN("list", event->limit),
-		F_SPAN("change", event->reason));
-	if (store_event(watch->store, event, on_stored, NULL) != 0)
-		metric_add(METRIC_STORE_ERRORS, 1);
+	standing_event_log(&effect->event, "list", effect->is_grave);
+	standing_event_keep(watch->store, &effect->event);
 	watch->is_posture_due = true;
 }
 

@@ -15,6 +15,7 @@
 #include "policyd/metric.h"
 #include "policyd/policy_server.h"
 #include "policyd/speaks.h"
+#include "standing_event.h"
 
 #define SAVE_EVERY_US (60 * SECOND_US)
 #define KEPT_POSTURES "posture"
@@ -69,36 +70,14 @@ void posture_watch_tell(struct posture_watch *watch, struct now now)
 
 /* ---- what has changed ---- */
 
-static void on_stored(void *ctx, int result, int64_t id, const char *error)
-{
-	(void)ctx;
-	(void)result;
-	(void)id;
-	(void)error;
-}
-
-/* what: the word for the event's limit. */
-static void event_tell(const struct policy_event *event, const char *what, bool is_grave)
-{
-	log_event(is_grave ? LEVEL_WARNING : LEVEL_NOTICE, event_rows[event->kind].name,
-		F_SPAN("subject", event->account), F_SPAN(what, event->limit),
-		F_SPAN("change", event->reason));
-}
-
-static void event_keep(const struct posture_watch *watch, const struct policy_event *event)
-{
-	if (store_event(watch->use.store, event, on_stored, NULL) != 0)
-		metric_add(METRIC_STORE_ERRORS, 1);
-}
-
 static void ledger_take(struct posture_watch *watch)
 {
 	struct ledger_effect effect;
 	while (ledger_effect(watch->ledger, &effect)) {
 		bool is_list = effect.event.kind == EVENT_DELIST;
-		event_tell(&effect.event, is_list ? "list" : "programme", effect.is_grave);
+		standing_event_log(&effect.event, is_list ? "list" : "programme", effect.is_grave);
 		if (effect.is_event)
-			event_keep(watch, &effect.event);
+			standing_event_keep(watch->use.store, &effect.event);
 	}
 }
 
@@ -136,8 +115,8 @@ static void effects_take(struct posture_watch *watch, struct now now)
 	struct posture_effect effect;
 	while (postures_effect(watch->postures, &effect)) {
 		watch->has_changed = true;
-		event_tell(&effect.event, "provider", effect.is_grave);
-		event_keep(watch, &effect.event);
+		standing_event_log(&effect.event, "provider", effect.is_grave);
+		standing_event_keep(watch->use.store, &effect.event);
 		culprits_look(watch, &effect.event, now);
 	}
 	if (postures_moved(watch->postures))
