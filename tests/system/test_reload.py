@@ -12,6 +12,8 @@ from postfix import mail_server
 CONNECTIONS = 500
 RELOADS = 100
 RELOADS_S = 20
+# What Postfix waits for an answer in the recipe of the README. How long it takes is measured by tests/bench.
+TIMEOUT_S = 5
 RATE = 100
 # Each account is asked for so often, and a little more, by one connection; then the next one is taken.
 QUESTIONS = RATE + 5
@@ -123,7 +125,7 @@ def test_hundred_under_load(case):
     say('the longest wait of a connection (all ask at once) %.0f ms, of a message by SMTP %.0f ms; a reload was told'
         ' after %.0f ms (median), %.0f ms (longest)', crowd.longest_s * 1000, sender.longest_s * 1000,
         sorted(took)[RELOADS // 2] * 1000, max(took) * 1000)
-    assert crowd.longest_s < 1, 'an answer took %.2f s' % crowd.longest_s
+    assert crowd.longest_s < TIMEOUT_S, 'an answer took %.2f s' % crowd.longest_s
     postfix.wait_delivered(sender.sent)
     equal(postfix.warnings('policy'), [], 'what Postfix says about its policy service')
     equal(policyd.ctl('status')['since_start']['requests'] >= crowd.count + 2 * sender.sent, True, 'requests')
