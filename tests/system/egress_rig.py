@@ -178,4 +178,4 @@ class Rig:
         told = self.told(event, account)
         wait_until(lambda: self.audited(event, account) == self.told(event, account),
                    'the audit trail to have what the log has: %r, %r' % (told, self.audited(event, account)), 5)
-        return told
+        return self.told(event, account)

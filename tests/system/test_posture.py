@@ -115,6 +115,8 @@ def test_listed_and_over(case):
     mail.wait_posture('ok')
     mail.rig.sleep(3900)
     equal(mail.passes('news', 5), 5, 'a newsletter after that')
+    # The log is written behind.
+    wait_until(lambda: '-> ok' in mail.rig.told('posture', 'egress:' + IPV4)[-1], 'what was told last')
     told = mail.rig.changes('posture', 'egress:' + IPV4)
     contains(told[0], 'ok -> hold', 'what was told')
     contains(told[-1], 'ok', 'what was told last')
