@@ -228,13 +228,11 @@ START_TEST(three_minutes)
 	}
 	tell(rows[_i].name, took_s);
 	/*
-	 * Where somebody looked just before, the first answer is too soon to count (semantics 25): then the way begins a
-	 * minute and a slow answer later, or with a lost one two of them.
+	 * Where somebody looked just before, the first answer is too soon to count (semantics 25), and the way begins
+	 * later; a lost answer on top of that can cost an interval. Rarely: nine in ten keep the promise.
 	 */
-	double more_s = rows[_i].is_checked ? rows[_i].loses ? 150 : 75 : 0;
-	double most_s = PROMISED_S + more_s;
-	double worst_s = took_s[ROUNDS - 1];
-	ck_assert_msg(worst_s <= most_s, "%s: %.1f s", rows[_i].name, worst_s);
+	double worst_s = took_s[rows[_i].is_checked ? ROUNDS * 9 / 10 : ROUNDS - 1];
+	ck_assert_msg(worst_s <= PROMISED_S, "%s: %.1f s", rows[_i].name, worst_s);
 	/* Two looks, and not before the first answer has run out; a cache cuts seconds off. */
 	ck_assert_msg(took_s[0] >= 59, "%s: %.1f s", rows[_i].name, took_s[0]);
 }
