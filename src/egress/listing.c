@@ -210,20 +210,23 @@ static bool renews(const struct record *record)
 	return record->verdict == SEEN_LISTED || record->verdict == record->seen;
 }
 
-/* The last answer that counted said another thing than the verdict, and it takes more of them. */
+/* The last answer said another thing than the verdict, whether it counted or came too soon, and it takes more of them. */
 static bool has_doubt(const struct record *record)
 {
+	if (record->silent > 0)
+		return true;
 	if (record->verdict == SEEN_LISTED)
-		return record->clean_run > 0;
-	return record->history & 1;
+		return record->clean_run > 0 || record->seen == SEEN_CLEAN;
+	return record->history & 1 || record->seen == SEEN_LISTED;
 }
 
 /* An answer that tells nothing of the subject. */
 static void observe_nothing(struct egress *e, struct record *record, const struct sight *sight)
 {
+	bool is_open = has_doubt(record);
 	record->seen = SEEN_UNKNOWN;
 	record->recheck = recheck_planned(e, record);
-	if (has_doubt(record) && record->silent < SILENT_MAX) {
+	if (is_open && record->silent < SILENT_MAX) {
 		record->silent++;
 		record->recheck =
 			mono_min(record->recheck, mono_after(e->now.mono, RECHECK_MIN_US));

@@ -228,11 +228,12 @@ START_TEST(three_minutes)
 	}
 	tell(rows[_i].name, took_s);
 	/*
-	 * Where somebody looked just before, the first answer is too soon to count (semantics 25), and the way begins
-	 * later; a lost answer on top of that can cost an interval. Rarely: nine in ten keep the promise.
+	 * Where somebody looked just before, or a resolver still has what it told that person, an answer is too soon to
+	 * count (semantics 25): the way begins a minute and a slow answer later, or with a lost one two minutes.
 	 */
-	double worst_s = took_s[rows[_i].is_checked ? ROUNDS * 9 / 10 : ROUNDS - 1];
-	ck_assert_msg(worst_s <= PROMISED_S, "%s: %.1f s", rows[_i].name, worst_s);
+	double more_s = rows[_i].is_checked ? rows[_i].loses ? 135 : 75 : 0;
+	double most_s = PROMISED_S + more_s, worst_s = took_s[ROUNDS - 1];
+	ck_assert_msg(worst_s <= most_s, "%s: %.1f s", rows[_i].name, worst_s);
 	/* Two looks, and not before the first answer has run out; a cache cuts seconds off. */
 	ck_assert_msg(took_s[0] >= 59, "%s: %.1f s", rows[_i].name, took_s[0]);
 }
