@@ -3,6 +3,8 @@
 import json
 import selectors
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -214,3 +216,20 @@ class Crowd(Background):
         for asker in self.askers:
             asker.socket.close()
         self.selector.close()
+
+
+class Stall:
+    """How long the machine itself stood still: a process that only wants to wake up again, beside all others."""
+    SCRIPT = ('import sys, time\nlongest = 0\nwhile True:\n    began = time.monotonic()\n    time.sleep(.01)\n'
+              '    over = time.monotonic() - began - .01\n    if over > longest:\n        longest = over\n'
+              '        print(over, flush=True)\n')
+
+    def __enter__(self):
+        self.longest_s = 0.0
+        self.process = subprocess.Popen([sys.executable, '-c', self.SCRIPT], stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        told = self.process.communicate()[0].split()
+        self.longest_s = float(told[-1]) if told else 0.0
