@@ -111,11 +111,6 @@ static void delist_before(struct control_call *call, struct desk_work *work, str
 		json_object_set_new(work->answer, "relisted", text_stretch(entry->back_us));
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text && *text ? text_json(span_of(text)) : json_null();
-}
-
 static json_t *delist_answer(const struct delist *delist, struct now now)
 {
 	wall_t due = {.us = now.wall.us + delist->expected_us};

@@ -15,11 +15,6 @@
 
 /* ---- what there is ---- */
 
-static json_t *text_or_null(const char *text)
-{
-	return text && *text ? text_json(span_of(text)) : json_null();
-}
-
 static bool is_enrolled(const struct programme_entry *entry)
 {
 	return entry && entry->since.us && !entry->left.us;

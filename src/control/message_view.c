@@ -18,11 +18,6 @@ static void put(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return *text ? text_json(span_of(text)) : json_null();
-}
-
 bool message_is_given(const struct control_call *call)
 {
 	return json_object_get(call->args, "message") != NULL;

@@ -21,11 +21,6 @@ static void put(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text && *text ? text_json(span_of(text)) : json_null();
-}
-
 static json_t *text_age(wall_t since, struct now now)
 {
 	return since.us ? text_stretch(now.wall.us - since.us) : json_null();

@@ -53,3 +53,8 @@ json_t *text_reply(unsigned code)
 {
 	return code ? json_sprintf("%u", code) : json_null();
 }
+
+json_t *text_or_null(const char *text)
+{
+	return text && *text ? text_json(span_of(text)) : json_null();
+}

@@ -13,6 +13,8 @@
  * else).
  */
 json_t *text_json(struct span text);
+/* What may be absent: null for NULL and "". */
+json_t *text_or_null(const char *text);
 /* RFC 3339, or "permanent". */
 json_t *text_time(wall_t t);
 /* RFC 3339; null for 0, what never was. */
